@@ -1,0 +1,114 @@
+"""The five database roles and the database, made or mended at every start. Safe to repeat.
+
+dentatool_owner   owns the tables and runs migrations; row-level security binds it too (forced)
+dentatool_app     the web server: owns nothing, may create nothing, sees rows only with a pass
+dentatool_worker  background jobs: the app plus the worker's doors
+dentatool_doors   nobody signs in as it; owns the few SECURITY DEFINER functions
+dentatool_backup  reads everything, writes nothing; the only one that passes the policies by
+"""
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from dentatool.operations.cluster.hardening import harden
+
+_PLAIN = "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION INHERIT"
+_ATTRIBUTES = {
+    "owner": f"LOGIN NOBYPASSRLS {_PLAIN}",
+    "app": f"LOGIN NOBYPASSRLS {_PLAIN} CONNECTION LIMIT 40",
+    "worker": f"LOGIN NOBYPASSRLS {_PLAIN} CONNECTION LIMIT 10",
+    "backup": f"LOGIN BYPASSRLS {_PLAIN} CONNECTION LIMIT 4",
+}
+_SETTINGS = {
+    "owner": {"lock_timeout": "4s", "idle_in_transaction_session_timeout": "60s"},
+    "app": {"statement_timeout": "5s", "lock_timeout": "4s", "idle_in_transaction_session_timeout": "60s"},
+    "worker": {"statement_timeout": "60s", "lock_timeout": "4s", "idle_in_transaction_session_timeout": "60s"},
+    "backup": {"default_transaction_read_only": "on"},
+}
+
+
+def ensure_roles(superuser_dsn: str, database: dict[str, Any]) -> bool:
+    """Roles, database and rights as described above, with the passwords of database.json.
+
+    `superuser_dsn` may also be a role with CREATEROLE and CREATEDB on a server that others run.
+    Returns whether the hardening of system functions took place, which needs a real superuser.
+    """
+    name = database["name"]
+    with psycopg.connect(superuser_dsn, autocommit=True) as connection:
+        _ensure_login_roles(connection, database["roles"])
+        _ensure_doors(connection)
+        _ensure_database(connection, name)
+        (superuser,) = connection.execute("select rolsuper from pg_roles where rolname = current_user").fetchone() or (
+            False,
+        )
+    with psycopg.connect(superuser_dsn, dbname=name, autocommit=True) as connection:
+        with connection.transaction():
+            _grant(connection, name)
+            if superuser:
+                harden(connection)
+    return bool(superuser)
+
+
+def _ensure_login_roles(connection: psycopg.Connection, roles: dict[str, dict[str, str]]) -> None:
+    for key, login in roles.items():
+        role = sql.Identifier(login["user"])
+        if not _exists(connection, "select 1 from pg_roles where rolname = %s", login["user"]):
+            connection.execute(sql.SQL("create role {}").format(role))
+        # SCRAM verifier made here: the password itself never travels nor reaches a log.
+        verifier = connection.pgconn.encrypt_password(
+            login["password"].encode(), login["user"].encode(), b"scram-sha-256"
+        )
+        attributes = sql.SQL(_ATTRIBUTES[key])  # type: ignore[arg-type]
+        connection.execute(
+            sql.SQL("alter role {} with {} password {}").format(role, attributes, sql.Literal(verifier.decode()))
+        )
+        for setting, value in _SETTINGS[key].items():
+            connection.execute(
+                sql.SQL("alter role {} set {} = {}").format(role, sql.Identifier(setting), sql.Literal(value))
+            )
+    connection.execute("grant dentatool_app to dentatool_worker with inherit true, set false")
+    connection.execute("grant pg_read_all_data to dentatool_backup with inherit true, set false")
+
+
+def _ensure_doors(connection: psycopg.Connection) -> None:
+    if not _exists(connection, "select 1 from pg_roles where rolname = %s", "dentatool_doors"):
+        connection.execute("create role dentatool_doors")
+    connection.execute(sql.SQL("alter role dentatool_doors with NOLOGIN NOBYPASSRLS {}").format(sql.SQL(_PLAIN)))
+    # SET, not INHERIT: the owner can give functions to the doors but gains none of their rights.
+    connection.execute("grant dentatool_doors to dentatool_owner with inherit false, set true")
+
+
+def _ensure_database(connection: psycopg.Connection, name: str) -> None:
+    if _exists(connection, "select 1 from pg_database where datname = %s", name):
+        return
+    if not _exists(connection, "select 1 where pg_has_role(current_user, %s, 'SET')", "dentatool_owner"):
+        connection.execute("grant dentatool_owner to current_user with set true")
+    provider = "builtin" if connection.info.server_version >= 170000 else "libc"
+    locale = "builtin_locale 'C.UTF-8' locale 'C'" if provider == "builtin" else "locale 'C.UTF-8'"
+    connection.execute(
+        sql.SQL("create database {} owner dentatool_owner template template0 encoding 'UTF8' locale_provider {} ").format(
+            sql.Identifier(name), sql.SQL(provider)
+        )
+        + sql.SQL(locale)
+    )
+
+
+def _grant(connection: psycopg.Connection, name: str) -> None:
+    """Nobody may anything; then each role what it needs. Tables are granted by the shield, last."""
+    database = sql.Identifier(name)
+    for statement in (
+        sql.SQL("revoke all on database {} from public").format(database),
+        sql.SQL("revoke all on database {} from dentatool_app, dentatool_worker, dentatool_doors").format(database),
+        sql.SQL("grant connect on database {} to dentatool_app, dentatool_worker, dentatool_backup").format(database),
+        sql.SQL("revoke all on schema public from public"),
+        sql.SQL("alter schema public owner to dentatool_owner"),
+        sql.SQL("revoke all on schema public from dentatool_app, dentatool_worker, dentatool_doors"),
+        sql.SQL("grant usage on schema public to dentatool_app, dentatool_doors, dentatool_backup"),
+    ):
+        connection.execute(statement)
+
+
+def _exists(connection: psycopg.Connection, question: str, value: str) -> bool:
+    return connection.execute(question, [value]).fetchone() is not None

@@ -1,0 +1,63 @@
+"""Keys and passwords of an installation: made once, never shown, readable by their owner alone.
+
+var/secrets/   database.json (roles and their passwords), superuser.key (embedded server only),
+               pass.key (signs the laboratory passes), django.key
+var/keys/      root.key (wraps every laboratory's keys). In a folder of its own, so that a backup of
+               the data never carries it along by mistake.
+"""
+
+import base64
+import json
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROLES = ("owner", "app", "worker", "backup")
+
+
+def ensure_secrets(var: Path) -> None:
+    """Make every key file that is missing; existing ones are never changed, only checked."""
+    for folder in (var / "secrets", var / "keys"):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    ensure_file(var / "secrets" / "pass.key", lambda: secrets.token_hex(32))
+    ensure_file(var / "secrets" / "django.key", lambda: secrets.token_urlsafe(50))
+    ensure_file(var / "secrets" / "superuser.key", lambda: secrets.token_urlsafe(32))
+    ensure_file(var / "keys" / "root.key", lambda: json.dumps({"1": base64.b64encode(os.urandom(32)).decode()}))
+
+
+def ensure_database_file(var: Path, *, host: str, port: int, name: str, sslmode: str | None = None) -> dict[str, Any]:
+    """Say in database.json where the database is; passwords that exist stay as they are."""
+    file = var / "secrets" / "database.json"
+    known: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    roles = known.get("roles", {})
+    wanted: dict[str, Any] = {"host": host, "port": port, "name": name}
+    if sslmode is not None:
+        wanted["sslmode"] = sslmode
+    wanted["roles"] = {
+        role: roles.get(role) or {"user": f"dentatool_{role}", "password": secrets.token_urlsafe(32)} for role in ROLES
+    }
+    if wanted != known:
+        _write(file, json.dumps(wanted, indent=2))
+    return wanted
+
+
+def ensure_file(file: Path, make: Callable[[], str]) -> str:
+    """The content of a secret file, made first if it is missing. Others may not read it."""
+    if not file.exists():
+        _write(file, make())
+    if file.stat().st_mode & 0o077:
+        file.chmod(0o600)
+    return file.read_text().strip()
+
+
+def _write(file: Path, text: str) -> None:
+    """All or nothing: a power cut must not leave half a key."""
+    unfinished = file.with_suffix(f".{os.getpid()}.unfinished")
+    with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as target:
+        target.write(text)
+        target.flush()
+        os.fsync(target.fileno())
+    unfinished.rename(file)
