@@ -1,0 +1,11 @@
+"""Addresses of the provider's side."""
+
+from django.urls import path
+
+from dentatool.operations import health
+
+urlpatterns = [
+    path("healthz", health.alive, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
+    path(".well-known/security.txt", health.security_txt, name="security_txt"),
+]

@@ -1,0 +1,46 @@
+"""The command `dentatool`. Each command imports its work when it is called: `xml check` starts at once."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from dentatool.project.console import Failure, fail
+
+# name: (module, what it does). The module offers `arguments(parser)` and `call(options) -> exit code`.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("launch", "Alles einrichten, was fehlt, und DentaTool über TLS bereitstellen"),
+    "serve": ("serve", "Nur den Webserver starten (die Datenbank läuft schon)"),
+    "worker": ("work", "Nur die Hintergrundaufgaben ausführen"),
+    "migrate": ("migrate", "Datenbank auf den Stand des Programms bringen und schützen"),
+    "manage": ("manage", "Ein Django-Kommando ausführen, etwa: dentatool manage check"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. The exit code is 0 only if it did what it says."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = argparse.ArgumentParser(
+        prog="dentatool", description="DentaTool: Plattform für Dentallabore.", formatter_class=argparse.RawTextHelpFormatter
+    )
+    subparsers = parser.add_subparsers(dest="command", metavar="KOMMANDO", required=True)
+    for name, (module, what) in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=what, description=what, add_help=name != "manage")
+        if given[:1] == [name]:
+            import_module(f"dentatool.project.{module}").arguments(subparser)
+    options, rest = parser.parse_known_args(given)
+    if options.command == "manage":
+        options.rest = given[1:]
+    elif rest:
+        parser.error(f"unbekannte Angabe: {' '.join(rest)}")
+    try:
+        code = import_module(f"dentatool.project.{COMMANDS[options.command][0]}").call(options)
+    except Failure as failure:
+        return fail(str(failure))
+    except KeyboardInterrupt:
+        return 130
+    return int(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,36 @@
+"""dentatool serve: the web server alone, in the app's database role, over TLS only."""
+
+import argparse
+import os
+import sys
+
+from dentatool.operations.certificate import ensure_certificate
+from dentatool.project.console import Failure
+from dentatool.project.instance import Instance, this_instance
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """No options: the environment decides (README, table of variables)."""
+
+
+def call(options: argparse.Namespace) -> int:
+    """Become the web server. Does not return."""
+    instance = this_instance()
+    if not (instance.var / "secrets" / "database.json").exists():
+        raise Failure("DentaTool ist noch nicht eingerichtet. Starten Sie zuerst: make run")
+    command = server_command(instance)
+    os.execve(command[0], command, instance.environment("app"))  # noqa: S606 - our own interpreter
+
+
+def server_command(instance: Instance) -> list[str]:
+    """granian with TLS 1.2 or newer, HTTP/1.1 and 2. WSGI: half of ASGI's cost with Django's ORM."""
+    certificate, key = ensure_certificate(instance.var)
+    workers, threads = os.environ.get("DENTATOOL_WORKERS", "2"), os.environ.get("DENTATOOL_THREADS", "4")
+    return [
+        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", instance.host, "--port", str(instance.port)),
+        *("--workers", workers, "--blocking-threads", threads, "--backlog", "512", "--http", "auto", "--no-ws"),
+        *("--ssl-certificate", str(certificate), "--ssl-keyfile", str(key), "--ssl-protocol-min", "tls1.2"),
+        *("--log-level", "warning", "--no-access-log", "--workers-kill-timeout", "10", "--respawn-failed-workers"),
+        *("--process-name", "dentatool-web") * 0,
+        "dentatool.project.wsgi:application",
+    ]

@@ -1,0 +1,137 @@
+"""All settings. The environment decides; the table of variables is in the README."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from environs import env
+
+from dentatool.kit.csp import CONTENT_SECURITY_POLICY as KIT_CSP
+
+BASE = Path(__file__).resolve().parents[1]
+MODE = env.str("DENTATOOL_MODE", "development")
+VAR = Path(env.str("DENTATOOL_VAR", str(BASE.parents[1] / "var"))).resolve()
+if MODE not in ("development", "test", "production"):
+    sys.exit("DENTATOOL_MODE muss development, test oder production sein.")
+DEBUG = False  # never: error pages with local variables would show patients
+
+
+def _secret(name: str, fallback: str) -> str:
+    """A secret of this instance. Before set-up there is none, and nothing may need it then."""
+    file = VAR / "secrets" / name
+    return file.read_text().strip() if file.exists() else fallback
+
+
+def _database() -> dict[str, Any]:
+    """The database in the role that this process was started for; the web never has more than `app`."""
+    file = Path(env.str("DENTATOOL_DB_FILE", str(VAR / "secrets" / "database.json")))
+    facts = json.loads(file.read_text()) if file.exists() else {"roles": {}}
+    role = facts["roles"].get(os.environ.get("DENTATOOL_DB_ROLE", "app"), {})
+    options: dict[str, Any] = {"application_name": "dentatool", "connect_timeout": 5}
+    if "sslmode" in facts:
+        options["sslmode"] = facts["sslmode"]
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": facts.get("host", ""),
+        "PORT": facts.get("port", 5432),
+        "NAME": env.str("DENTATOOL_DB_NAME", facts.get("name", "dentatool")),
+        "USER": role.get("user", ""),
+        "PASSWORD": role.get("password", ""),
+        "CONN_MAX_AGE": None,
+        "OPTIONS": options,
+    }
+
+
+SECRET_KEY = _secret("django.key", "not-set-up")
+DENTATOOL_PASS_KEY_FILE = str(VAR / "secrets" / "pass.key")
+DENTATOOL_ROOT_KEY_FILE = env.str("DENTATOOL_ROOT_KEY_FILE", str(VAR / "keys" / "root.key"))
+
+INSTALLED_APPS = [
+    "dentatool.protection",
+    "dentatool.kit",
+    "dentatool.practices",
+    "dentatool.catalogue",
+    "dentatool.team",
+    "dentatool.orders",
+    "dentatool.billing",
+    "dentatool.overview",
+    "dentatool.operations",
+    "django_htmx",
+    "csp",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "dentatool.kit.headers.Headers",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "dentatool.protection.access.internal.gate.Gate",
+]
+ROOT_URLCONF = "dentatool.project.urls"
+WSGI_APPLICATION = "dentatool.project.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.messages.context_processors.messages",
+                "dentatool.kit.context.page_frame",
+            ],
+        },
+    }
+]
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+PASSWORD_HASHERS = ["dentatool.protection.access.internal.sessions.Argon2id"]
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+
+LANGUAGE_CODE, TIME_ZONE, USE_TZ, USE_I18N = "de", "Europe/Berlin", True, True
+FORMAT_MODULE_PATH = "dentatool.kit.formats"
+
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": env.str("DENTATOOL_STATICFILES", "whitenoise.storage.CompressedManifestStaticFilesStorage")},
+}
+
+DENTATOOL_SECURITY_CONTACT = env.str("DENTATOOL_SECURITY_CONTACT", "")
+ALLOWED_HOSTS = env.list("DENTATOOL_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("DENTATOOL_ORIGINS", [])
+SECURE_SSL_REDIRECT = True
+SECURE_HSTS_SECONDS = 2 * 365 * 24 * 3600 if MODE == "production" else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CSRF_COOKIE_NAME = "__Host-csrf"
+CSRF_COOKIE_SECURE = CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "dentatool.kit.errors.csrf_failure"
+SESSION_COOKIE_NAME = "__Host-messages"  # only the message cookie's settings derive from these
+SESSION_COOKIE_SECURE = SESSION_COOKIE_HTTPONLY = True
+CONTENT_SECURITY_POLICY = KIT_CSP
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
+FILE_UPLOAD_MAX_MEMORY_SIZE = 5_500_000
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]  # nothing unsealed touches the disk
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {"django.server": {"level": "WARNING"}},
+}

@@ -1,0 +1,191 @@
+"""The Gate: session → person → laboratory pass → transaction → page. Nothing is served past it."""
+
+import logging
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any
+from uuid import uuid4
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils.http import urlencode
+
+from dentatool.protection.access.internal.roles import PUBLIC, Permission
+from dentatool.protection.access.internal.sessions import COOKIE, find_session, origin_of, person_of
+from dentatool.protection.audit import record_event, record_platform_event
+from dentatool.protection.tenancy import laboratory
+from dentatool.protection.vault import DecryptError
+
+log = logging.getLogger("dentatool.gate")
+View = Callable[..., HttpResponse]
+
+# SQLSTATEs of protection/tenancy and protection/audit → name of the security event (OWASP vocabulary).
+_REFUSALS = {"DT001": "ctx_forged", "DT002": "ctx_forged", "DT003": "ctx_expired", "DT004": "authz_fail"}
+
+
+def page(permission: Permission | str) -> Callable[[View], View]:
+    """Declare what a person must be allowed to do to be served this view; PUBLIC needs nobody."""
+    if permission != PUBLIC and not isinstance(permission, Permission):
+        raise ImproperlyConfigured(f"page({permission!r}): not a Permission")
+
+    def declare(view: View) -> View:
+        @wraps(view)
+        def served(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            return view(request, *args, **kwargs)
+
+        served.page_permission = permission  # type: ignore[attr-defined]
+        return served
+
+    return declare
+
+
+def check_pages() -> None:
+    """Refuse to start when any address is served by a view that declares nothing."""
+    if bare := [address for address, view in all_pages() if not hasattr(view, "page_permission")]:
+        raise ImproperlyConfigured(f"DentaTool startet nicht: ohne @page(...): {', '.join(bare)}")
+
+
+def all_pages() -> Iterator[tuple[str, View]]:
+    """Every address of the program and its view."""
+
+    def walk(prefix: str, patterns: list[URLPattern | URLResolver]) -> Iterator[tuple[str, View]]:
+        for entry in patterns:
+            address = prefix + str(entry.pattern)
+            if isinstance(entry, URLResolver):
+                yield from walk(address, entry.url_patterns)
+            else:
+                yield address, entry.callback
+
+    return walk("/", get_resolver().url_patterns)
+
+
+class Gate:
+    """Middleware around every page. Last in the list, so that it encloses view and rendering only."""
+
+    def __init__(self, get_response: View) -> None:
+        self.get_response = get_response
+        check_pages()
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.person = request.lab_id = None  # type: ignore[attr-defined]
+        request.permissions = frozenset()  # type: ignore[attr-defined]
+        request.may = lambda permission: permission in request.permissions  # type: ignore[attr-defined]
+        request.request_id = uuid4().hex  # type: ignore[attr-defined]
+        request.after_rollback = []  # type: ignore[attr-defined]
+        token = request.COOKIES.get(COOKIE)
+        row = find_session(token) if token else None
+        if row is None:
+            return _with_cookie(request, self.get_response(request))
+        try:
+            response = self._serve_inside(request, row)
+        except DatabaseError as refused:
+            response = self._refuse(request, refused)
+        self._record_refusals(request, row)
+        return _with_cookie(request, response)
+
+    def _serve_inside(self, request: HttpRequest, row: tuple[Any, ...]) -> HttpResponse:
+        with laboratory(
+            row[1], actor=row[2], origin=origin_of(request), request_id=request.request_id  # type: ignore[attr-defined]
+        ):
+            person = person_of(row)
+            request.person = request.account = person  # type: ignore[attr-defined]
+            request.lab_id, request.permissions = person.lab_id, person.permissions  # type: ignore[attr-defined]
+            response = self.get_response(request)
+            if response.status_code >= 400:
+                transaction.set_rollback(True)
+            return response
+
+    def process_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
+        """Before each view: what declares nothing is not served; then who, then whether they may."""
+        permission = getattr(view, "page_permission", None)
+        if permission is None:
+            log.error("view without declared permission is not served", extra={"path": request.path})
+            raise Http404
+        if permission == PUBLIC:
+            return None
+        if request.person is None:  # type: ignore[attr-defined]
+            return _to_sign_in(request)
+        if permission not in request.permissions:  # type: ignore[attr-defined]
+            request.after_rollback.append(("authz_fail", {"path": request.path, "permission": str(permission)}))  # type: ignore[attr-defined]
+            return error_page(
+                request,
+                403,
+                "Dafür fehlt das Recht",
+                "Ihr Konto darf diese Seite nicht öffnen.",
+                "Bitten Sie die Inhaberin oder den Inhaber des Labors um das Recht.",
+            )
+        return None
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Errors made for people become pages; everything else stays loud."""
+        if (status := getattr(error, "status", None)) in (403, 409, 410):
+            return error_page(request, status, getattr(error, "title", "Das geht so nicht"), str(error))
+        if isinstance(error, DecryptError):
+            request.after_rollback.append(("decrypt_fail", {"path": request.path, "where": str(error)}))  # type: ignore[attr-defined]
+            log.critical("sealed value cannot be opened", extra={"where": str(error)})
+            return error_page(
+                request,
+                409,
+                "Ein versiegelter Wert ist nicht lesbar",
+                "Ein geschützter Eintrag auf dieser Seite wurde verändert oder gehört nicht hierher.",
+                "Es wurde nichts geändert. Die Störung ist gemeldet; bitte nennen Sie dem Betreiber den Vorgang.",
+            )
+        if isinstance(error, DatabaseError) and (code := _sqlstate(error)) is not None and code.startswith("DT"):
+            return self._refuse(request, error)
+        return None
+
+    def _refuse(self, request: HttpRequest, refused: DatabaseError) -> HttpResponse:
+        code = _sqlstate(refused)
+        if code is None or not code.startswith("DT"):
+            raise refused
+        if code in _REFUSALS:
+            request.after_rollback.append((_REFUSALS[code], {"path": request.path}))  # type: ignore[attr-defined]
+        return error_page(
+            request,
+            409,
+            "Das lässt sich nicht mehr ändern" if code == "DT006" else "Der Vorgang wurde abgewiesen",
+            "Ausgestellte Belege bleiben unverändert." if code == "DT006" else "Die Datenbank hat den Zugriff abgelehnt.",
+            "Nutzen Sie „Storno und Kopie“." if code == "DT006" else "Melden Sie sich neu an.",
+        )
+
+    def _record_refusals(self, request: HttpRequest, row: tuple[Any, ...]) -> None:
+        """Events of refused requests, in their own transaction, since the request's was rolled back."""
+        if not request.after_rollback:  # type: ignore[attr-defined]
+            return
+        with laboratory(row[1], actor=row[2], origin=origin_of(request), request_id=request.request_id):  # type: ignore[attr-defined]
+            for event, facts in request.after_rollback:  # type: ignore[attr-defined]
+                record_event(event, **facts)
+        for event, _facts in request.after_rollback:  # type: ignore[attr-defined]
+            if event.startswith("ctx_") or event == "decrypt_fail":
+                record_platform_event(event, request=request.request_id)  # type: ignore[attr-defined]
+
+
+def error_page(request: HttpRequest, status: int, title: str, message: str, what_to_do: str = "") -> HttpResponse:
+    """An error as a page of the product, with the reference that support can look up."""
+    facts = {"title": title, "message": message, "what_to_do": what_to_do, "reference": getattr(request, "request_id", "")[:8]}
+    return render(request, "kit/error.html", facts, status=status)
+
+
+def _with_cookie(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Hand out the cookie of a session begun in this request, or take back that of one ended."""
+    token = getattr(request, "session_token", None)
+    if token:
+        response.set_cookie(COOKIE, token, secure=True, httponly=True, samesite="Lax")
+    elif token == "":
+        response.set_cookie(COOKIE, "", max_age=0, secure=True, httponly=True, samesite="Lax")
+        response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    target = f"{reverse('sign_in')}?{urlencode({'weiter': request.get_full_path()})}"
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=401, headers={"HX-Redirect": target})
+    return HttpResponseRedirect(target)
+
+
+def _sqlstate(error: DatabaseError) -> str | None:
+    return getattr(error.__cause__, "sqlstate", None)

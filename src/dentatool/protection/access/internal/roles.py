@@ -1,0 +1,71 @@
+"""Everything that can be allowed, and which role may do it: this table is the whole truth."""
+
+from enum import StrEnum
+
+from django.db.models import TextChoices
+
+
+class Permission(StrEnum):
+    """One thing that a person may do. The name in templates is the lower-case member name."""
+
+    OVERVIEW_VIEW = "overview:view"
+    PRACTICES_VIEW = "practices:view"
+    PRACTICES_CHANGE = "practices:change"
+    CATALOGUE_VIEW = "catalogue:view"
+    CATALOGUE_CHANGE = "catalogue:change"
+    PATIENTS_VIEW = "patients:view"
+    PATIENTS_CHANGE = "patients:change"
+    ORDERS_VIEW = "orders:view"
+    ORDERS_CHANGE = "orders:change"
+    ORDERS_MOVE = "orders:move"  # take the work to its next state
+    BILLING_VIEW = "billing:view"
+    BILLING_CHANGE = "billing:change"
+    BILLING_ISSUE = "billing:issue"
+    BILLING_CANCEL = "billing:cancel"
+    LABORATORY_VIEW = "laboratory:view"
+    LABORATORY_CHANGE = "laboratory:change"
+    TRAIL_VIEW = "trail:view"
+
+
+# Served without signing in. Its own value, so that forgetting a permission is never "public".
+PUBLIC = "public"
+
+
+class Role(TextChoices):
+    """The roles that every laboratory has."""
+
+    OWNER = "owner", "Inhaberin oder Inhaber"
+    OFFICE = "office", "Büro und Abrechnung"
+    TECHNICIAN = "technician", "Zahntechnik"
+    COURIER = "courier", "Versand und Botendienst"
+    READER = "reader", "Nur lesen"
+
+
+_LOOK = {
+    Permission.OVERVIEW_VIEW,
+    Permission.PRACTICES_VIEW,
+    Permission.CATALOGUE_VIEW,
+    Permission.PATIENTS_VIEW,
+    Permission.ORDERS_VIEW,
+}
+_TECHNICIAN = _LOOK | {Permission.ORDERS_CHANGE, Permission.ORDERS_MOVE, Permission.PATIENTS_CHANGE}
+_OFFICE = _TECHNICIAN | {
+    Permission.PRACTICES_CHANGE,
+    Permission.CATALOGUE_CHANGE,
+    Permission.BILLING_VIEW,
+    Permission.BILLING_CHANGE,
+    Permission.BILLING_ISSUE,
+    Permission.BILLING_CANCEL,
+    Permission.LABORATORY_VIEW,
+}
+
+PERMISSIONS_OF: dict[str, frozenset[Permission]] = {
+    Role.OWNER: frozenset(Permission),
+    Role.OFFICE: frozenset(_OFFICE),
+    Role.TECHNICIAN: frozenset(_TECHNICIAN),
+    # Sees where the work goes, not who the patient is.
+    Role.COURIER: frozenset(
+        {Permission.OVERVIEW_VIEW, Permission.PRACTICES_VIEW, Permission.ORDERS_VIEW, Permission.ORDERS_MOVE}
+    ),
+    Role.READER: frozenset(_LOOK | {Permission.BILLING_VIEW}),
+}

@@ -1,0 +1,23 @@
+"""The protection app: refuses to start a program that would break a promise."""
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class ProtectionConfig(AppConfig):
+    name = "dentatool.protection"
+    label = "protection"
+    verbose_name = "Schutz"
+
+    def ready(self) -> None:
+        from dentatool.protection.tenancy.internal.rules import check_models  # noqa: PLC0415  (models are loaded now)
+
+        check_models()
+        post_migrate.connect(_protect, sender=self)
+
+
+def _protect(**_facts: object) -> None:
+    """After every migrate, whoever calls it: no table stays bare."""
+    from dentatool.protection.tenancy import protect_database  # noqa: PLC0415  (models are loaded now)
+
+    protect_database()

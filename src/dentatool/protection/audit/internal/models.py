@@ -1,0 +1,53 @@
+"""The trail's table and the events before a laboratory is known."""
+
+from typing import ClassVar
+
+from django.db import models
+
+from dentatool.protection.tenancy import Record
+
+
+class Entry(Record):
+    """One entry of a laboratory's trail. Only the database writes it; nobody changes it."""
+
+    grants = ("SELECT",)
+    audited = False
+    not_sealed: ClassVar[dict[str, str]] = {}
+
+    created_at = None
+    changed_at = None
+    version = None
+
+    at = models.DateTimeField("Zeitpunkt")
+    actor_id = models.UUIDField("Person", null=True)
+    mode = models.CharField("Art des Zugangs", max_length=20)
+    origin = models.CharField("Netzadresse", max_length=45)
+    request_id = models.CharField("Vorgang", max_length=36)
+    kind = models.CharField("Art", max_length=10)
+    what = models.CharField("Tabelle oder Ereignis", max_length=80)
+    record_id = models.UUIDField("Datensatz", null=True)
+    action = models.CharField("Handlung", max_length=80)
+    changes = models.JSONField("Änderungen")
+
+    class Meta:
+        verbose_name, verbose_name_plural = "Protokolleintrag", "Protokoll"
+        ordering = ["-at"]
+        indexes = [
+            models.Index(fields=["lab_id", "at"], name="entry_by_time"),
+            models.Index(fields=["lab_id", "record_id", "at"], name="entry_by_record"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.action} {self.at:%d.%m.%Y %H:%M}"
+
+
+class PlatformEvent(models.Model):
+    """A security event before a laboratory is known (an unknown sign-in name, a forged pass)."""
+
+    id = models.UUIDField(primary_key=True)
+    at = models.DateTimeField()
+    event = models.CharField(max_length=60)
+    facts = models.JSONField()
+
+    class Meta:
+        verbose_name, verbose_name_plural = "Ereignis der Plattform", "Ereignisse der Plattform"

@@ -1,0 +1,87 @@
+-- The trail: who, when, from where, which record, which columns, old and new. Safe to repeat.
+
+-- One entry. Runs as the owner, because the app itself may not insert; the policy on the table
+-- still demands a valid pass for the same laboratory.
+CREATE OR REPLACE FUNCTION protection.write_entry(
+    entry_kind text, entry_what text, entry_record uuid, entry_action text, entry_changes jsonb
+) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    part text[] := protection.verified_pass();
+BEGIN
+    INSERT INTO public.protection_entry
+        (id, lab_id, at, actor_id, mode, origin, request_id, kind, what, record_id, action, changes)
+    VALUES (gen_random_uuid(), part[1]::uuid, clock_timestamp(), nullif(part[2], '')::uuid, part[3], part[7], part[6],
+            entry_kind, entry_what, entry_record, entry_action, entry_changes);
+END $$;
+REVOKE ALL ON FUNCTION protection.write_entry(text, text, uuid, text, jsonb) FROM PUBLIC;
+
+-- After every change of a Record. TG_ARGV: columns whose change alone is not worth an entry.
+CREATE OR REPLACE FUNCTION protection.audit_row() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    was jsonb := CASE WHEN TG_OP = 'INSERT' THEN '{}' ELSE to_jsonb(OLD) END;
+    becomes jsonb := CASE WHEN TG_OP = 'DELETE' THEN '{}' ELSE to_jsonb(NEW) END;
+    changed jsonb;
+BEGIN
+    SELECT jsonb_object_agg(key, jsonb_build_array(was -> key, becomes -> key)) INTO changed
+    FROM jsonb_object_keys(was || becomes) AS key
+    WHERE was -> key IS DISTINCT FROM becomes -> key
+      AND coalesce(was -> key, 'null') <> coalesce(becomes -> key, 'null')
+      AND key NOT IN ('id', 'lab_id', 'created_at', 'changed_at', 'version')
+      AND NOT (TG_OP = 'UPDATE' AND key = ANY (TG_ARGV));
+    IF changed IS NOT NULL OR TG_OP <> 'UPDATE' THEN
+        PERFORM protection.write_entry('row', TG_TABLE_NAME, coalesce((becomes ->> 'id'), was ->> 'id')::uuid,
+                                       lower(TG_OP), coalesce(changed, '{}'));
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- What changes no row: sign-in, export, print. The only way for the app to add to the trail.
+CREATE OR REPLACE FUNCTION protection.record_event(event text, about_table text, about uuid, facts jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+    PERFORM protection.write_entry('event', event, about, coalesce(about_table, ''), facts);
+END $$;
+REVOKE ALL ON FUNCTION protection.record_event(text, text, uuid, jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION protection.record_event(text, text, uuid, jsonb) TO dentatool_app;
+
+-- Security events before a laboratory is known. The app adds and cannot read.
+CREATE OR REPLACE FUNCTION protection.record_platform_event(event text, facts jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+    INSERT INTO public.protection_platformevent (id, at, event, facts)
+    VALUES (gen_random_uuid(), clock_timestamp(), left(event, 60), facts);
+END $$;
+REVOKE ALL ON FUNCTION protection.record_platform_event(text, jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION protection.record_platform_event(text, jsonb) TO dentatool_app;
+
+-- Records that never change: refuses whatever reaches it; the WHEN of the trigger decides.
+CREATE OR REPLACE FUNCTION protection.refuse_change() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+BEGIN
+    RAISE EXCEPTION 'dentatool: % is issued and never changes', TG_TABLE_NAME USING ERRCODE = 'DT006';
+END $$;
+
+-- The same for parts of such a record. TG_ARGV: parent table, its frozen-since column, our column.
+CREATE OR REPLACE FUNCTION protection.refuse_change_of_part() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+DECLARE
+    row_after jsonb := CASE WHEN TG_OP = 'DELETE' THEN NULL ELSE to_jsonb(NEW) END;
+    row_before jsonb := CASE WHEN TG_OP = 'INSERT' THEN NULL ELSE to_jsonb(OLD) END;
+    parent uuid;
+    is_frozen boolean;
+BEGIN
+    FOREACH parent IN ARRAY ARRAY[(row_after ->> TG_ARGV[2])::uuid, (row_before ->> TG_ARGV[2])::uuid] LOOP
+        -- FOR SHARE waits for whoever is just issuing the parent.
+        EXECUTE format('SELECT %I IS NOT NULL FROM public.%I WHERE lab_id = $1 AND id = $2 FOR SHARE',
+                       TG_ARGV[1], TG_ARGV[0])
+            INTO is_frozen
+            USING coalesce(row_after ->> 'lab_id', row_before ->> 'lab_id')::uuid, parent;
+        IF is_frozen THEN
+            RAISE EXCEPTION 'dentatool: % belongs to an issued % and never changes', TG_TABLE_NAME, TG_ARGV[0]
+                USING ERRCODE = 'DT006';
+        END IF;
+    END LOOP;
+    RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+END $$;

@@ -1,0 +1,29 @@
+"""A new laboratory: the one row that the app's own role can never write, and its keys."""
+
+from uuid import UUID
+
+import psycopg
+
+from dentatool.protection.tenancy import laboratory
+from dentatool.protection.tenancy.internal.passes import Pass, sign
+from dentatool.protection.tenancy.internal.record import new_id
+from dentatool.protection.vault.internal.keys import create_key_ring
+
+
+def found_laboratory(owner: psycopg.Connection, name: str) -> UUID:
+    """Add a laboratory through a connection in the owner's role, with a key ring; its id.
+
+    Everything else that belongs to it is written afterwards under its own pass.
+    """
+    lab_id = new_id()
+    with owner.transaction():
+        signed = sign(Pass(lab_id), backend_pid=owner.info.backend_pid)
+        owner.execute("select set_config('dentatool.pass', %s, true)", [signed])
+        owner.execute(
+            "insert into public.protection_laboratory (id, name, idle_minutes, active, created_at)"
+            " values (%s, %s, 15, true, now())",
+            [lab_id, name],
+        )
+    with laboratory(lab_id):
+        create_key_ring(lab_id)
+    return lab_id

@@ -1,0 +1,8 @@
+"""All tables of protection, where Django looks for them."""
+
+from dentatool.protection.access.internal.models import Account, Session
+from dentatool.protection.audit.internal.models import Entry, PlatformEvent
+from dentatool.protection.tenancy.internal.models import Laboratory
+from dentatool.protection.vault.internal.models import LabKey
+
+__all__ = ["Account", "Entry", "LabKey", "Laboratory", "PlatformEvent", "Session"]

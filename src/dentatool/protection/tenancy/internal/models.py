@@ -1,0 +1,25 @@
+"""The laboratories of the platform."""
+
+from django.db import models
+
+from dentatool.protection.tenancy.internal.record import new_id
+
+
+class Laboratory(models.Model):
+    """One laboratory (tenant). Its id is the lab_id of all its records; it sees this row only."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    name = models.CharField("Labor", max_length=120)
+    idle_minutes = models.PositiveSmallIntegerField("Abmeldung nach Minuten ohne Bedienung", default=15)
+    active = models.BooleanField("Aktiv", default=True)
+    created_at = models.DateTimeField("Angelegt", auto_now_add=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = "Labor", "Labore"
+        constraints = [
+            # security.md section 7: 15 minutes by default, 5 to 60 per laboratory.
+            models.CheckConstraint(name="idle_in_range", condition=models.Q(idle_minutes__range=(5, 60))),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,62 @@
+"""Record: the base of every table that holds a laboratory's data."""
+
+import secrets
+import time
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db import models
+from django.db.models.base import ModelBase
+from django.db.models.functions import Now
+
+from dentatool.protection.tenancy.internal.passes import current
+
+
+def new_id() -> UUID:
+    """UUIDv7 (RFC 9562): ordered by time for the index, 74 random bits against guessing."""
+    value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    value = value & ~(0xF << 76) | 0x7 << 76
+    return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)
+
+
+def current_lab_id() -> UUID:
+    """Default of lab_id: the laboratory of the pass in force."""
+    return current().lab_id
+
+
+class RecordBase(ModelBase):
+    """Leaves single-column foreign keys and their indexes out: shield adds composite ones."""
+
+    def __new__(mcs, name: str, bases: tuple[type, ...], attrs: dict[str, Any], **kwargs: Any) -> type:
+        model = super().__new__(mcs, name, bases, attrs, **kwargs)
+        for field in model._meta.local_fields:  # type: ignore[attr-defined]
+            if isinstance(field, models.ForeignKey):
+                field.db_constraint = False
+                field.db_index = False
+        return model
+
+
+class Record(models.Model, metaclass=RecordBase):
+    """A row of exactly one laboratory: isolated, audited and tied to its own kind by itself.
+
+    Class attributes that a model may set, each a visible line:
+    `not_sealed`  {field: why this is no personal data although its name suggests it}
+    `audit_skip`  {column: why a change of only this column leaves no entry in the trail}
+    `frozen`      Frozen(...): from when on the database refuses any change
+    `grants`      what the app's database role may do; never TRUNCATE or REFERENCES
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    lab_id = models.UUIDField(default=current_lab_id, editable=False)
+    created_at = models.DateTimeField("Angelegt", db_default=Now(), editable=False)
+    changed_at = models.DateTimeField("Geändert", db_default=Now(), editable=False)
+    version = models.PositiveIntegerField("Stand", db_default=1, editable=False)
+
+    not_sealed: ClassVar[dict[str, str]] = {}
+    audit_skip: ClassVar[dict[str, str]] = {}
+    frozen: ClassVar[Any] = None
+    grants: ClassVar[tuple[str, ...]] = ("SELECT", "INSERT", "UPDATE", "DELETE")
+    audited: ClassVar[bool] = True
+
+    class Meta:
+        abstract = True

@@ -1,0 +1,164 @@
+"""Puts the shield on every table: policies, composite keys, triggers, and grants last.
+
+Run by the owner after each migrate, in one transaction, safe to repeat. It reads the models
+and the catalog, so a slice writes nothing of this.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.apps import apps
+from django.db import connection, models, transaction
+
+from dentatool.protection.tenancy.internal.passes import pass_key
+from dentatool.protection.tenancy.internal.record import Record
+
+_HERE = Path(__file__).parent
+_SQL = (_HERE / "sql" / "passes.sql", _HERE.parents[1] / "audit" / "internal" / "trail.sql")
+_DOORS = _HERE.parents[1] / "access" / "internal" / "doors.sql"
+_HMAC_BLOCK = 64
+
+
+def protect_database() -> None:
+    """Bring every table under protection. Needs the owner's role; all or nothing."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        for file in _SQL:
+            cursor.execute(file.read_text())
+        inner, outer = _pads(pass_key())
+        cursor.execute(
+            "insert into protection.pass_secret (inner_pad, outer_pad) values (%s, %s) on conflict (only_row)"
+            " do update set inner_pad = excluded.inner_pad, outer_pad = excluded.outer_pad",
+            [inner, outer],
+        )
+        records = [model for model in apps.get_models() if issubclass(model, Record)]
+        tables = [model._meta.db_table for model in records]
+        cursor.execute("revoke all on all tables in schema public from public, dentatool_app, dentatool_doors")
+        for model in records:
+            for statement in _shield_table(model, _constraints_of(cursor, model._meta.db_table)):
+                cursor.execute(statement)
+        # Foreign keys need every table's composite primary key first.
+        for model in records:
+            for statement in _tie_to_own_laboratory(model, _constraints_of(cursor, model._meta.db_table)):
+                cursor.execute(statement)
+        cursor.execute(_DOORS.read_text())
+        assert not (bare := _unprotected(cursor, tables)), f"without forced row-level security: {bare}"
+        for model in records:
+            cursor.execute(f'grant {", ".join(model.grants)} on "{model._meta.db_table}" to dentatool_app')
+
+
+def _pads(key: bytes) -> tuple[bytes, bytes]:
+    """The two padded keys of HMAC (RFC 2104), so that the database needs no xor."""
+    assert hmac.new(key, b"", hashlib.sha256).block_size == _HMAC_BLOCK
+    padded = key.ljust(_HMAC_BLOCK, b"\0")
+    return bytes(byte ^ 0x36 for byte in padded), bytes(byte ^ 0x5C for byte in padded)
+
+
+def _constraints_of(cursor: object, table: str) -> dict[str, str]:
+    cursor.execute(  # type: ignore[attr-defined]
+        "select conname, pg_get_constraintdef(oid) from pg_constraint where conrelid = %s::regclass", [table]
+    )
+    return dict(cursor.fetchall())  # type: ignore[attr-defined]
+
+
+def _shield_table(model: type[Record], constraints: dict[str, str]) -> Iterator[str]:
+    table = model._meta.db_table
+    # A primary key on id alone would answer "this id exists" to a foreign laboratory.
+    for name, definition in constraints.items():
+        if definition == "PRIMARY KEY (id)":
+            yield f'alter table "{table}" drop constraint "{name}", add constraint "{name}" primary key (lab_id, id)'
+    yield f'alter table "{table}" enable row level security, force row level security'
+    yield f'alter table "{table}" alter column lab_id set default protection.lab()'
+    yield from _policies(table, write="lab" if not model.audited else "writing_lab")
+    yield from _hide_statistics(model)
+    yield from _triggers(model)
+
+
+def _policies(table: str, *, write: str) -> Iterator[str]:
+    own, own_to_write = "lab_id = (select protection.lab())", f"lab_id = (select protection.{write}())"
+    for command, condition in (
+        ("select", f"using ({own})"),
+        ("insert", f"with check ({own_to_write})"),
+        ("update", f"using ({own_to_write}) with check ({own_to_write})"),
+        ("delete", f"using ({own_to_write})"),
+    ):
+        yield f'drop policy if exists own_lab_{command} on "{table}"'
+        yield f'create policy own_lab_{command} on "{table}" for {command} {condition}'
+
+
+def _hide_statistics(model: type[Record]) -> Iterator[str]:
+    """EXPLAIN shows what the planner knows: row counts per value. So it may know nothing of values.
+
+    Only keys keep their statistics: ids are random and say nothing.
+    """
+    quiet = [
+        field.column
+        for field in model._meta.local_fields
+        if field.column and not field.primary_key and not isinstance(field, models.ForeignKey)
+    ]
+    changes = ", ".join(f'alter column "{column}" set statistics 0' for column in quiet)
+    yield f'alter table "{model._meta.db_table}" {changes}'
+
+
+def _triggers(model: type[Record]) -> Iterator[str]:
+    table = model._meta.db_table
+    for name in ("stamp", "audit", "frozen", "frozen_truncate"):
+        yield f'drop trigger if exists dentatool_{name} on "{table}"'
+    if model.audited:
+        skip = ", ".join(f"'{column}'" for column in model.audit_skip)
+        yield (
+            f'create trigger dentatool_stamp before insert or update on "{table}" '
+            "for each row execute function protection.stamp()"
+        )
+        yield (
+            f'create trigger dentatool_audit after insert or update or delete on "{table}" '
+            f"for each row execute function protection.audit_row({skip})"
+        )
+    if model.frozen is not None:
+        yield from _frozen(model)
+
+
+def _frozen(model: type[Record]) -> Iterator[str]:
+    table, frozen = model._meta.db_table, model.frozen
+    if frozen.once:
+        yield (
+            f'create trigger dentatool_frozen before update or delete on "{table}" for each row '
+            f'when (old."{frozen.once}" is not null) execute function protection.refuse_change()'
+        )
+    else:
+        field = model._meta.get_field(frozen.by)
+        parent = field.related_model
+        yield (
+            f'create trigger dentatool_frozen before insert or update or delete on "{table}" for each row '
+            f"execute function protection.refuse_change_of_part("
+            f"'{parent._meta.db_table}', '{parent.frozen.once}', '{field.column}')"
+        )
+    yield (
+        f'create trigger dentatool_frozen_truncate before truncate on "{table}" '
+        "for each statement execute function protection.refuse_change()"
+    )
+
+
+def _tie_to_own_laboratory(model: type[Record], constraints: dict[str, str]) -> Iterator[str]:
+    """Composite foreign keys: PostgreSQL checks them past all policies, so they carry lab_id."""
+    table = model._meta.db_table
+    for field in model._meta.local_fields:
+        if not isinstance(field, models.ForeignKey):
+            continue
+        name = f"{table}_{field.column}_same_lab"[:63]
+        if name not in constraints:
+            yield (
+                f'alter table "{table}" add constraint "{name}" foreign key (lab_id, "{field.column}") '
+                f'references "{field.related_model._meta.db_table}" (lab_id, id)'
+            )
+        yield f'create index if not exists "{name[:54]}_idx" on "{table}" (lab_id, "{field.column}")'
+
+
+def _unprotected(cursor: object, tables: list[str]) -> list[str]:
+    cursor.execute(  # type: ignore[attr-defined]
+        "select relname from pg_class where relname = any(%s) and relkind in ('r', 'p')"
+        " and not (relrowsecurity and relforcerowsecurity)",
+        [tables],
+    )
+    return [name for (name,) in cursor.fetchall()]  # type: ignore[attr-defined]
