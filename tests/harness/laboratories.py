@@ -1,1 +1,163 @@
-"""The cast."""
+"""The cast: laboratories Anna and Bert, fresh for every test, with owner, technician and courier."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from harness.database import connect_as
+
+PASSWORD = "Zirkon-Krone-36-mesial"
+
+
+@dataclass(frozen=True)
+class Member:
+    """An account of a test laboratory."""
+
+    id: UUID
+    role: str
+    display_name: str
+    sign_in_name: str
+    password: str = PASSWORD
+
+
+@dataclass
+class Laboratory:
+    """One laboratory and its people. Everything done `at_work()` is committed for real."""
+
+    lab_id: UUID
+    name: str
+    members: dict[str, Member]
+
+    @property
+    def owner(self) -> Member:
+        return self.members["owner"]
+
+    @property
+    def technician(self) -> Member:
+        return self.members["technician"]
+
+    @property
+    def courier(self) -> Member:
+        return self.members["courier"]
+
+    def member(self, role: str) -> Member:
+        """The person with this role: owner, office, technician, courier, reader."""
+        return self.members[role]
+
+    def at_work(self, role: str = "owner") -> AbstractContextManager[Any]:
+        """`with anna.at_work(): …`: one transaction under this laboratory's pass."""
+        from dentatool.protection.tenancy import laboratory
+
+        return laboratory(self.lab_id, actor=self.member(role).id, origin="192.0.2.1")
+
+    def client(self, role: str = "owner") -> Any:
+        """A browser without screen, signed in, that speaks TLS as the real one does."""
+        from dentatool.protection.access.internal.sessions import COOKIE
+
+        client = nobody_client()
+        client.cookies[COOKIE] = self._session_token(role)
+        return client
+
+    def _session_token(self, role: str) -> str:
+        """A session as sign_in makes it, without the quarter second of hashing."""
+        from django.test import RequestFactory
+
+        from dentatool.protection.access.internal.sessions import _open_session
+
+        request = RequestFactory().get("/anmelden/", secure=True, headers={"user-agent": "pytest"})
+        return _open_session(request, self.member(role).id, self.lab_id)
+
+
+def nobody_client() -> Any:
+    """A browser without screen that is not signed in."""
+    from django.test import Client
+
+    class SecureClient(Client):
+        """Every request over https."""
+
+        def generic(self, method: str, path: str, *args: Any, **kwargs: Any) -> Any:
+            kwargs["secure"] = True
+            return super().generic(method, path, *args, **kwargs)
+
+    return SecureClient(headers={"host": "localhost"})
+
+
+@pytest.fixture(scope="session")
+def password_hash(database: dict) -> str:
+    """Argon2id is slow on purpose: the one password of the cast is hashed once per run."""
+    from django.contrib.auth.hashers import make_password
+
+    return make_password(PASSWORD)
+
+
+@pytest.fixture(scope="session")
+def founding(database: dict) -> Iterator[psycopg.Connection]:
+    """A connection in the owner's role that founds laboratories, for the whole run."""
+    with connect_as(database, "owner", autocommit=True) as link:
+        yield link
+
+
+@pytest.fixture
+def new_laboratory(founding: psycopg.Connection, password_hash: str) -> Any:
+    """`new_laboratory("Cäsar")`: one more laboratory with the full cast."""
+
+    def found(name: str, **profile: str) -> Laboratory:
+        return _found(founding, password_hash, name, **profile)
+
+    return found
+
+
+@pytest.fixture
+def anna(new_laboratory: Any) -> Laboratory:
+    """Anna's laboratory in Bavaria."""
+    return new_laboratory("Dentallabor Anna Huber", region="Bayern", place="D-München", city="München")
+
+
+@pytest.fixture
+def bert(new_laboratory: Any) -> Laboratory:
+    """Bert's laboratory in Westfalen-Lippe: whatever is Anna's must not exist for him."""
+    return new_laboratory("Zahntechnik Bert Kamp", region="Westfalen-Lippe", place="D-Münster", city="Münster")
+
+
+@pytest.fixture
+def nobody(database: dict) -> Any:
+    """A client that is not signed in."""
+    return nobody_client()
+
+
+_PEOPLE = {
+    "owner": "Inhaberin {}",
+    "office": "Büro {}",
+    "technician": "Technik {}",
+    "courier": "Bote {}",
+    "reader": "Praktikum {}",
+}
+
+
+def _found(owner: psycopg.Connection, password_hash: str, name: str, **profile: str) -> Laboratory:
+    from dentatool.protection.access import Account
+    from dentatool.protection.tenancy import laboratory
+    from dentatool.team.founding import FirstAccount, create_laboratory
+
+    tag = uuid4().hex[:10]
+    addresses = {role: f"{role}.{tag}@labor.example" for role in _PEOPLE}
+    first = FirstAccount(_PEOPLE["owner"].format(name), addresses["owner"], password_hash=password_hash)
+    lab_id = create_laboratory(owner, name, first, **profile)
+    members = {}
+    with laboratory(lab_id):
+        (account,) = Account.objects.filter(role="owner")
+        members["owner"] = Member(account.id, "owner", first.display_name, addresses["owner"])
+        for role in list(_PEOPLE)[1:]:
+            account = Account.create(
+                display_name=_PEOPLE[role].format(name),
+                sign_in_name=addresses[role],
+                role=role,
+                password_hash=password_hash,
+            )
+            members[role] = Member(account.id, role, _PEOPLE[role].format(name), addresses[role])
+    return Laboratory(lab_id, name, members)

@@ -31,6 +31,6 @@ def server_command(instance: Instance) -> list[str]:
         *("--workers", workers, "--blocking-threads", threads, "--backlog", "512", "--http", "auto", "--no-ws"),
         *("--ssl-certificate", str(certificate), "--ssl-keyfile", str(key), "--ssl-protocol-min", "tls1.2"),
         *("--log-level", "warning", "--no-access-log", "--workers-kill-timeout", "10", "--respawn-failed-workers"),
-        *("--process-name", "dentatool-web") * 0,
+        *("--respawn-interval", "0.5", "--http1-header-read-timeout", "10000", "--http2-max-headers-size", "65536"),
         "dentatool.project.wsgi:application",
     ]

@@ -52,8 +52,7 @@ def settle(wanted: Path) -> Places:
     private_folder(home, account)
     if not account.is_current and not can_use(account, binaries / "postgres", home):
         home, binaries = _elsewhere(wanted, account)
-    for folder in (home / "data", home / "log"):
-        private_folder(folder, account)
+    private_folder(home / "log", account)
     return Places(account, home, binaries, _socket_folder(home, account), moved=home != wanted)
 
 

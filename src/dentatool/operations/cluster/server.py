@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -38,38 +39,39 @@ class Cluster:
 
     @property
     def is_founded(self) -> bool:
-        return (self.places.data / "PG_VERSION").exists()
+        """Whether initdb has finished here (an interrupted one does not count)."""
+        return self.places.data.exists()
 
     def found(self, superuser_password: str) -> None:
         """Run initdb once: SCRAM for everyone, checksums, UTF-8 with code-point order, no trust."""
         places = self.places
         founder = founding_account(places.account)
-        secret = places.home / "first-password"
+        unfinished, secret = places.home / "founding", places.home / "first-password"
+        shutil.rmtree(unfinished, ignore_errors=True)
         secret.unlink(missing_ok=True)
         with open(os.open(secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(superuser_password)
         try:
-            for path in (places.home, places.data, secret):
+            for path in (places.home, secret):
                 founder.own(path)
-            self._initdb(secret, founder_step=becoming(founder, folder=places.home))
+            self._initdb(unfinished, secret, becoming(founder, folder=places.home))
+            unfinished.rename(places.data)
         finally:
             secret.unlink()
             for path in (places.home, *places.home.rglob("*")):
                 places.account.own(path)
 
-    def _initdb(self, secret: Path, founder_step: Callable[[], None]) -> None:
+    def _initdb(self, folder: Path, secret: Path, step_down: Callable[[], None]) -> None:
         command = [
-            *(self.places.binaries / "initdb", "--pgdata", self.places.data, "--username", SUPERUSER),
-            *("--pwfile", secret, "--auth-local=scram-sha-256", "--auth-host=scram-sha-256", "--data-checksums"),
-            *("--encoding=UTF8", "--locale-provider=builtin", "--locale=C", "--builtin-locale=C.UTF-8"),
-            *("--no-instructions", *(("--no-sync",) if self._settings is THROWAWAY else ())),
+            *(self.places.binaries / "initdb", "--pgdata", folder, "--username", SUPERUSER, "--pwfile", secret),
+            *("--auth-local=scram-sha-256", "--auth-host=scram-sha-256", "--data-checksums", "--encoding=UTF8"),
+            *("--locale-provider=builtin", "--locale=C", "--builtin-locale=C.UTF-8", "--no-instructions"),
+            *(("--no-sync",) if self._settings is THROWAWAY else ()),
         ]
         done = subprocess.run(
-            command, preexec_fn=founder_step, env=_environment(), capture_output=True, text=True, check=False
+            command, preexec_fn=step_down, env=_environment(), capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
-            for leftover in self.places.data.iterdir():  # initdb takes only an empty folder next time
-                subprocess.run(["rm", "-rf", leftover], check=True)
             raise ClusterError(f"initdb ist gescheitert: {done.stderr.strip()}")
 
     def start(self) -> None:

@@ -1,0 +1,28 @@
+# DentaTool. Needs python3 (3.11 or newer, with venv) and make; everything else is set up.
+PYTHON ?= python3
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help run test check format bench soak setup setup-dev
+
+help: ## Diese Übersicht
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+
+run: setup ## Einrichten, was fehlt, und DentaTool über TLS bereitstellen
+	@exec .venv/bin/dentatool run
+
+test: setup-dev ## Alle Tests (Chromium wird als root nachinstalliert, sonst gezählt übersprungen)
+	@.venv/bin/python .ci/browser.py
+	@.venv/bin/python -m pytest
+
+check: setup-dev ## Format, Regeln, Typen, Schichten, Migrationen, Dokumentation
+	@.venv/bin/python .ci/check.py
+
+format: setup-dev ## Code in die gemeinsame Form bringen
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+
+setup:
+	@$(PYTHON) bootstrap.py run
+
+setup-dev:
+	@$(PYTHON) bootstrap.py dev

@@ -1,0 +1,107 @@
+"""dentatool run: from nothing to a served page, and again in seconds."""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import time
+
+from dentatool.operations.cluster import ClusterError
+from dentatool.operations.cluster.places import UnsafePlace
+from dentatool.project.console import Failure, say, step
+from dentatool.project.database import Database
+from dentatool.project.instance import Instance, this_instance
+from dentatool.project.preflight import check_disk, check_folder, check_port, hold_lock
+from dentatool.project.serve import server_command
+from dentatool.project.supervisor import Supervisor
+
+_ANSWER_S = 30.0
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """`--no-demo` for an installation that begins empty."""
+    parser.add_argument("--no-demo", action="store_true", help="ohne Demolabore (in production immer)")
+
+
+def call(options: argparse.Namespace) -> int:
+    """Set up what is missing, serve until Ctrl-C, stop everything in order."""
+    begun = time.monotonic()
+    instance = this_instance()
+    check_folder(instance.var)
+    with hold_lock(instance.var):
+        check_disk(instance.var)
+        check_port(instance.host, instance.port)
+        with Supervisor(say) as supervisor:
+            try:
+                sign_ins = _set_up(instance, supervisor, demo=not options.no_demo and instance.mode != "production")
+            except (ClusterError, UnsafePlace) as error:
+                raise Failure(str(error)) from error
+            _announce(instance, sign_ins, time.monotonic() - begun)
+            return supervisor.watch()
+
+
+def _set_up(instance: Instance, supervisor: Supervisor, *, demo: bool) -> str:
+    database = Database(instance, say)
+    with step("Schlüssel und Datenbankserver"):
+        database.prepare()
+        supervisor.add("Datenbank", database.start, database.stop, lambda: database.process)
+    with step("Datenbankrollen und Härtung"):
+        database.ensure_roles()
+    with step("Tabellen, Mandantenschutz, Seitenbestandteile"):
+        _dentatool(instance, "owner", "migrate")
+    sign_ins = ""
+    if demo:
+        with step("Demolabore Anna und Bert"):
+            sign_ins = _dentatool(instance, "app", "manage", "demo")
+    with step("Webserver und Hintergrundaufgaben"):
+        supervisor.add_process("Webserver", server_command(instance), instance.environment("app"))
+        supervisor.add_process("Aufgaben", [sys.executable, "-m", "dentatool.project.cli", "worker"], instance.environment("worker"))
+        _await_answer(instance, supervisor)
+    return sign_ins
+
+
+def _dentatool(instance: Instance, role: str, *command: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "dentatool.project.cli", *command],
+        env=instance.environment(role),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise Failure(f"„dentatool {' '.join(command)}“ ist gescheitert:\n{(done.stderr or done.stdout).strip()[-4000:]}")
+    return done.stdout.strip()
+
+
+def _await_answer(instance: Instance, supervisor: Supervisor) -> None:
+    """The step is done when a page is served, not when a process was started."""
+    import http.client  # noqa: PLC0415  (100 ms that other commands need not wait for)
+    import ssl  # noqa: PLC0415
+
+    trust_self_signed = ssl.create_default_context()
+    trust_self_signed.check_hostname = False
+    trust_self_signed.verify_mode = ssl.CERT_NONE  # our own process on our own machine, just started
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(instance.host, instance.host)  # noqa: S104
+    ending = time.monotonic() + _ANSWER_S
+    while time.monotonic() < ending:
+        supervisor.require_all_alive()
+        try:
+            connection = http.client.HTTPSConnection(host, instance.port, timeout=5, context=trust_self_signed)
+            connection.request("GET", "/readyz", headers={"Host": "localhost"})
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            pass
+        time.sleep(0.1)
+    raise Failure(f"Der Webserver antwortet nach {_ANSWER_S:.0f} s nicht auf {instance.address}readyz.")
+
+
+def _announce(instance: Instance, sign_ins: str, seconds: float) -> None:
+    width = min(shutil.get_terminal_size().columns, 78)
+    say("─" * width)
+    say(f"DentaTool ist bereit nach {seconds:.1f} s:  {instance.address}")
+    say("(Das Zertifikat ist selbst ausgestellt; der Browser fragt beim ersten Mal nach.)")
+    if sign_ins:
+        say(sign_ins)
+    say("Beenden mit Strg-C. Die Daten bleiben in " + str(instance.var))
+    say("─" * width)
