@@ -14,10 +14,11 @@ from typing import Final
 SCHEMA_VERSIONS: Final = ("4.0", "4.1", "4.2", "4.3", "4.4", "4.5")
 
 # Numbers of the BEL II before 2014. Only schema 4.2 knows them; they are no longer billed.
-WITHDRAWN: Final = frozenset(
-    "2022 2023 2024 2032 2033 2034 2035 2036 2042 2043 2044 2045 2046 3801 3802 3803 3804 3806 3811 3812 3813 3814 "
-    "4011 4012 4013 4021 4022 4023 4060 7120 7610 7620 7700 8110".split()
-)
+_WITHDRAWN: Final = """
+2022 2023 2024 2032 2033 2034 2035 2036 2042 2043 2044 2045 2046 3801 3802 3803 3804 3806 3811 3812 3813 3814
+4011 4012 4013 4021 4022 4023 4060 7120 7610 7620 7700 8110
+"""
+WITHDRAWN: Final = frozenset(_WITHDRAWN.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ def services() -> dict[str, Service]:
     text = resources.files("dentatool.catalogue").joinpath("bel_numbers.csv").read_text(encoding="utf-8")
     rows = csv.DictReader(text.splitlines(), delimiter=";")
     return {
-        row["number"]: Service(row["number"], row["short_text"], frozenset(row["schema_versions"].split())) for row in rows
+        row["number"]: Service(row["number"], row["short_text"], frozenset(row["schema_versions"].split()))
+        for row in rows
     }
 
 
@@ -65,7 +67,7 @@ def short_text(number: str) -> str | None:
 
 
 def normalise_number(text: str) -> str | None:
-    """Typed number → four digits: ``"001 0"``, ``"10"``, ``"0010"`` → ``"0010"``; ``None`` when BEL II has no such number."""
+    """Typed number → four digits (``"001 0"`` and ``"10"`` → ``"0010"``); ``None`` when BEL II has no such number."""
     digits = "".join(text.split())
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 4):
         return None

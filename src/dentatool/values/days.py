@@ -22,8 +22,8 @@ def parse_day(text: str, *, today: date, past: bool = False) -> date:
     """Typed day → date. Accepts ``23.11.2026``, ``23.11.26``, ``23.11.``, ``231126``, ``23112026``, ``2311``,
     ``2026-11-23``, ``+3``, ``-1``, ``heute``, ``morgen``, ``Mo`` to ``So`` (the next such day).
 
-    Without a year the day nearest to today is meant, so that in December ``10.01.`` is next January. ``past=True`` is for
-    days that lie behind us (birth): two-digit years and missing years never give a day after today.
+    Without a year the day nearest to today is meant, so that in December ``10.01.`` is next January. ``past=True``
+    is for days that lie behind us (birth): two-digit years and missing years never give a day after today.
 
     :raises Unreadable: German message that says how to write it.
     """

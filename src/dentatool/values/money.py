@@ -133,7 +133,9 @@ def vat_rate(kind: str, on: date) -> int:
     :raises KeyError: for any other kind.
     """
     lowered = date(2020, 7, 1) <= on <= date(2020, 12, 31)
-    rates = {"standard": 160, "reduced": 50} if lowered else {"standard": STANDARD_PERMILLE, "reduced": REDUCED_PERMILLE}
+    rates = (
+        {"standard": 160, "reduced": 50} if lowered else {"standard": STANDARD_PERMILLE, "reduced": REDUCED_PERMILLE}
+    )
     return {**rates, "none": 0}[kind]
 
 

@@ -1,8 +1,8 @@
 """The order number (Auftragsnummer) that the practice's software gives to a plan.
 
-Six parts joined by ``-``: location (6 digits), patient's pseudonym, area (ZE, KB, KFO), plan, running number, check digit;
-at most 50 characters (comment of the official schema 4.5). The laboratory never invents or repairs one: it normalises
-what scanners and keyboards do to the separators and says exactly what is wrong with the rest.
+Six parts joined by ``-``: location (6 digits), patient's pseudonym, area (ZE, KB, KFO), plan, running number, check
+digit; at most 50 characters (comment of the official schema 4.5). The laboratory never invents or repairs one: it
+normalises what scanners and keyboards do to the separators and says exactly what is wrong with the rest.
 
 What is caught (measured in the tests over the 52 published samples):
 - every single wrong digit, in whichever part: the check digit sees each of them, because ``d`` and ``2d`` (less nine
@@ -28,7 +28,14 @@ _FORMAT: Final = re.compile(
     r"(?P<location>[0-9]{6})-(?P<pseudonym>[A-Za-z0-9]+)-(?P<area>ZE|KB|KFO)-(?P<plan>[A-Za-z0-9]+)"
     r"-(?P<running>[0-9]+)-(?P<digit>[0-9])"
 )
-_PART_NAMES: Final = ("Standortnummer", "Patientenpseudonym", "Bereich", "Planidentifikation", "laufende Nummer", "Prüfziffer")
+_PART_NAMES: Final = (
+    "Standortnummer",
+    "Patientenpseudonym",
+    "Bereich",
+    "Planidentifikation",
+    "laufende Nummer",
+    "Prüfziffer",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +110,9 @@ def check(text: str) -> OrderNumber | list[Problem]:
         return _structure_problems(number)
     expected = check_digit(number[:-1])
     if int(found["digit"]) != expected:
-        return [Problem("Prüfziffer", f"Prüfziffer falsch (erwartet {expected}). Bitte die Nummer noch einmal vergleichen.")]
+        return [
+            Problem("Prüfziffer", f"Prüfziffer falsch (erwartet {expected}). Bitte die Nummer noch einmal vergleichen.")
+        ]
     return OrderNumber(**found.groupdict())
 
 
@@ -147,8 +156,8 @@ def _structure_problems(number: str) -> list[Problem]:
 def _wrong_count(count: int) -> Problem:
     return Problem(
         "Auftragsnummer",
-        f"Die Auftragsnummer hat {count} statt 6 Teile. Sie sieht so aus: Standort-Pseudonym-Bereich-Plan-Nummer-Prüfziffer, "
-        "z. B. 123456-1-ZE-1-1-0.",
+        f"Die Auftragsnummer hat {count} statt 6 Teile. Sie sieht so aus: "
+        "Standort-Pseudonym-Bereich-Plan-Nummer-Prüfziffer, z. B. 123456-1-ZE-1-1-0.",
     )
 
 

@@ -13,7 +13,19 @@ from typing import Final
 
 # Letters that Unicode does not decompose into a base letter and an accent.
 _UNDECOMPOSED: Final = str.maketrans(
-    {"ß": "ss", "ẞ": "ss", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "ħ": "h", "\u0131": "i", "æ": "ae", "œ": "oe", "þ": "th"}
+    {
+        "ß": "ss",
+        "ẞ": "ss",
+        "ø": "o",
+        "đ": "d",
+        "ð": "d",
+        "ł": "l",
+        "ħ": "h",
+        "\u0131": "i",
+        "æ": "ae",
+        "œ": "oe",
+        "þ": "th",
+    }
 )
 _UMLAUT_AS_DIGRAPH: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 # Straight, typographic and accent-like apostrophes: D'Angelo is found as dangelo.
@@ -25,7 +37,8 @@ _MOST_PLACES: Final = 4
 def fold(text: str) -> str:
     """Lower case without accents or punctuation, umlauts as their base letter, words parted by one blank.
 
-    ``"  Dr. Özdemir-Müller "`` → ``"dr ozdemir muller"``. Idempotent. This is the one form under which texts are compared.
+    ``"  Dr. Özdemir-Müller "`` → ``"dr ozdemir muller"``. Idempotent. Texts are compared
+    under this one form.
     """
     return _plain(_lowered(text))
 
@@ -53,7 +66,7 @@ def folded_variants(text: str) -> tuple[str, ...]:
 
 
 def search_key(text: str) -> str:
-    """The one spelling that all variants of a name share: every digraph shortened (``Müller``, ``Mueller`` → ``muller``).
+    """The one spelling that all variants share: every digraph shortened (``Müller``, ``Mueller`` → ``muller``).
 
     Coarser than the variants (``Bauer`` → ``baur``), which suits a search that may find too much but never too little.
     """
