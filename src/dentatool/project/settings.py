@@ -13,9 +13,13 @@ from dentatool.kit.csp import CONTENT_SECURITY_POLICY as KIT_CSP
 BASE = Path(__file__).resolve().parents[1]
 MODE = env.str("DENTATOOL_MODE", "development")
 VAR = Path(env.str("DENTATOOL_VAR", str(BASE.parents[1] / "var"))).resolve()
+DENTATOOL_MODE, DENTATOOL_VAR = MODE, VAR
 if MODE not in ("development", "test", "production"):
     sys.exit("DENTATOOL_MODE muss development, test oder production sein.")
 DEBUG = False  # never: error pages with local variables would show patients
+
+
+DENTATOOL_DB_FILE = Path(env.str("DENTATOOL_DB_FILE", str(VAR / "secrets" / "database.json")))
 
 
 def _secret(name: str, fallback: str) -> str:
@@ -26,8 +30,7 @@ def _secret(name: str, fallback: str) -> str:
 
 def _database() -> dict[str, Any]:
     """The database in the role that this process was started for; the web never has more than `app`."""
-    file = Path(env.str("DENTATOOL_DB_FILE", str(VAR / "secrets" / "database.json")))
-    facts = json.loads(file.read_text()) if file.exists() else {"roles": {}}
+    facts = json.loads(DENTATOOL_DB_FILE.read_text()) if DENTATOOL_DB_FILE.exists() else {"roles": {}}
     role = facts["roles"].get(os.environ.get("DENTATOOL_DB_ROLE", "app"), {})
     options: dict[str, Any] = {"application_name": "dentatool", "connect_timeout": 5}
     if "sslmode" in facts:

@@ -1,8 +1,11 @@
 """A new laboratory: the one row that the app's own role can never write, and its keys."""
 
+import json
+from pathlib import Path
 from uuid import UUID
 
 import psycopg
+from django.conf import settings
 
 from dentatool.protection.tenancy import laboratory
 from dentatool.protection.tenancy.internal.passes import Pass, sign
@@ -27,3 +30,18 @@ def found_laboratory(owner: psycopg.Connection, name: str) -> UUID:
     with laboratory(lab_id):
         create_key_ring(lab_id)
     return lab_id
+
+
+def connect_as_owner() -> psycopg.Connection:
+    """A connection in the owner's role, for commands on the server; pages never hold one."""
+    facts = json.loads(Path(settings.DENTATOOL_DB_FILE).read_text())
+    login = facts["roles"]["owner"]
+    return psycopg.connect(
+        host=facts["host"],
+        port=facts["port"],
+        dbname=settings.DATABASES["default"]["NAME"],
+        user=login["user"],
+        password=login["password"],
+        sslmode=facts.get("sslmode", "prefer"),
+        autocommit=True,
+    )

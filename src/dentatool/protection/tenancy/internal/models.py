@@ -2,13 +2,13 @@
 
 from django.db import models
 
-from dentatool.protection.tenancy.internal.record import new_id
+from dentatool.protection.tenancy.internal.record import Id, new_id
 
 
 class Laboratory(models.Model):
     """One laboratory (tenant). Its id is the lab_id of all its records; it sees this row only."""
 
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    id = Id(primary_key=True, default=new_id, editable=False)
     name = models.CharField("Labor", max_length=120)
     idle_minutes = models.PositiveSmallIntegerField("Abmeldung nach Minuten ohne Bedienung", default=15)
     active = models.BooleanField("Aktiv", default=True)

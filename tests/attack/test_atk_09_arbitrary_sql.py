@@ -1,0 +1,315 @@
+"""ATK-09: laboratory Bert runs arbitrary SQL in the app's own role. Not a fact about Anna comes out."""
+
+import time
+from uuid import uuid4
+
+import psycopg
+import pytest
+from django.apps import apps
+
+from dentatool.protection.tenancy import Record
+from dentatool.protection.tenancy.internal.passes import Pass, sign
+
+RECORD_TABLES = sorted(model._meta.db_table for model in apps.get_models() if issubclass(model, Record))
+
+
+@pytest.fixture
+def bert_with_sql(app_connection, bert):
+    """Bert's open transaction with a valid pass, as an SQL injection would find it."""
+    enter(app_connection, bert.lab_id)
+    return app_connection
+
+
+def enter(connection, lab_id, **facts):
+    connection.rollback()
+    connection.execute(
+        "select set_config('dentatool.pass', %s, true)", [sign(Pass(lab_id), backend_pid=connection.info.backend_pid, **facts)]
+    )
+
+
+def refused(connection, statement, parameters=None):
+    """Run it in a savepoint; the error's SQLSTATE, or None when the database let it happen."""
+    try:
+        with connection.transaction():
+            connection.execute(statement, parameters)
+    except psycopg.Error as error:
+        return error.sqlstate
+    return None
+
+
+@pytest.mark.parametrize("table", RECORD_TABLES)
+def test_bert_counts_none_of_annas_rows(table, superuser, bert_with_sql, anna, bert):
+    assert superuser.execute(f"select count(*) from {table} where lab_id = %s", [anna.lab_id]).fetchone()[0] >= 0
+
+    assert bert_with_sql.execute(f"select count(*) from {table} where lab_id <> %s", [bert.lab_id]).fetchone() == (0,)
+    assert bert_with_sql.execute(f"select count(*) from {table} where lab_id = %s", [anna.lab_id]).fetchone() == (0,)
+
+
+@pytest.mark.parametrize("table", RECORD_TABLES)
+def test_without_a_pass_there_are_no_rows(table, app_connection, anna):
+    assert app_connection.execute(f"select count(*) from {table}").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("table", RECORD_TABLES)
+def test_bert_cannot_change_or_delete_annas_rows(table, superuser, bert_with_sql, anna):
+    before = superuser.execute(f"select count(*), min(xmin::text) from {table} where lab_id = %s", [anna.lab_id]).fetchone()
+
+    for statement in (
+        f"update {table} set lab_id = protection.lab() where lab_id = %s",
+        f"delete from {table} where lab_id = %s",
+    ):
+        try:
+            with bert_with_sql.transaction():
+                assert bert_with_sql.execute(statement, [anna.lab_id]).rowcount == 0
+        except psycopg.errors.InsufficientPrivilege:
+            pass  # the trail and its like are not even writable
+
+    bert_with_sql.commit()
+    after = superuser.execute(f"select count(*), min(xmin::text) from {table} where lab_id = %s", [anna.lab_id]).fetchone()
+    assert after == before
+
+
+@pytest.mark.parametrize("table", RECORD_TABLES)
+def test_each_table_has_forced_row_security_and_keys_with_the_laboratory(table, superuser):
+    secured = superuser.execute(
+        "select relrowsecurity, relforcerowsecurity from pg_class where oid = %s::regclass", [table]
+    ).fetchone()
+    unique_without_lab = superuser.execute(
+        "select indexrelid::regclass::text from pg_index i where indrelid = %s::regclass and indisunique and not exists ("
+        " select 1 from pg_attribute a where a.attrelid = i.indrelid and a.attnum = any(i.indkey) and a.attname = 'lab_id')",
+        [table],
+    ).fetchall()
+    foreign_keys_without_lab = superuser.execute(
+        "select conname from pg_constraint c where conrelid = %s::regclass and contype = 'f' and not exists ("
+        " select 1 from pg_attribute a where a.attrelid = c.conrelid and a.attnum = any(c.conkey) and a.attname = 'lab_id')",
+        [table],
+    ).fetchall()
+
+    assert (secured, unique_without_lab, foreign_keys_without_lab) == ((True, True), [], [])
+
+
+def test_a_forged_pass_is_refused_and_leaves_its_mark_in_the_log(app_connection, anna, superuser):
+    true = sign(Pass(anna.lab_id), backend_pid=app_connection.info.backend_pid)
+    forged = true[:-1] + ("0" if true[-1] != "0" else "1")
+
+    app_connection.execute("select set_config('dentatool.pass', %s, true)", [forged])
+
+    with pytest.raises(psycopg.Error) as error:
+        app_connection.execute("select count(*) from protection_account")
+    assert error.value.sqlstate == "DT001"
+    assert "pass forged" in server_log(superuser)
+
+
+def server_log(superuser):
+    file = superuser.execute("select pg_current_logfile()").fetchone()[0]
+    return superuser.execute("select pg_read_file(%s)", [file]).fetchone()[0]
+
+
+@pytest.mark.parametrize(
+    "forgery",
+    ["{lab}", "{lab}||work|9999999999|{pid}|-||", "{lab}||work|9999999999|{pid}|-|" + "|" + "0" * 64, "|" * 7, "x", "{lab}|" * 8, "ä" * 300],
+)
+def test_no_shape_of_forgery_opens_anything(forgery, app_connection, anna):
+    text = forgery.format(lab=anna.lab_id, pid=app_connection.info.backend_pid)
+    app_connection.execute("select set_config('dentatool.pass', %s, true)", [text])
+
+    with pytest.raises(psycopg.Error) as error:
+        app_connection.execute("select count(*) from protection_account")
+    assert error.value.sqlstate == "DT001"
+
+
+def test_a_pass_of_another_connection_is_refused(app_connection, database, anna):
+    app_connection.execute(
+        "select set_config('dentatool.pass', %s, true)",
+        [sign(Pass(anna.lab_id), backend_pid=app_connection.info.backend_pid + 1)],
+    )
+
+    with pytest.raises(psycopg.Error) as error:
+        app_connection.execute("select count(*) from protection_account")
+    assert error.value.sqlstate == "DT002"
+
+
+def test_an_expired_pass_is_refused(app_connection, anna):
+    enter(app_connection, anna.lab_id, expires=time.time() - 1)
+
+    with pytest.raises(psycopg.Error) as error:
+        app_connection.execute("select count(*) from protection_account")
+    assert error.value.sqlstate == "DT003"
+
+
+def test_a_pass_signed_by_another_platform_is_refused(app_connection, anna):
+    enter(app_connection, anna.lab_id, key=b"another platform's key, 32 bytes")
+
+    with pytest.raises(psycopg.Error) as error:
+        app_connection.execute("select count(*) from protection_account")
+    assert error.value.sqlstate == "DT001"
+
+
+def test_a_reading_pass_cannot_write(app_connection, anna):
+    app_connection.execute(
+        "select set_config('dentatool.pass', %s, true)",
+        [sign(Pass(anna.lab_id, mode="support"), backend_pid=app_connection.info.backend_pid)],
+    )
+    assert app_connection.execute("select count(*) > 0 from protection_account").fetchone() == (True,)
+
+    assert refused(app_connection, "update protection_account set active = false") == "DT004"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "set role dentatool_owner",
+        "set role dentatool_doors",
+        "set session authorization dentatool_owner",
+        "select * from protection.pass_secret",
+        "select protection.verified_pass()",
+        "select protection.write_entry('event', 'x', null, 'x', '{}')",
+        "select * from protection.door_laboratories()",
+        "select * from protection.door_due_labs()",
+        "create function pg_temp.leak(text) returns bool language sql as 'select true'",
+        "create function leak(text) returns bool language plpgsql cost 0.0001 as $$ begin raise notice '%', $1; return true; end $$",
+        "do $$ begin perform 1; end $$",
+        "create temp table t (a int)",
+        "create table t (a int)",
+        "create view v as select 1",
+        "create schema s",
+        "copy protection_account to stdout",
+        "copy (select 1) to program 'true'",
+        "copy protection_entry from program 'true'",
+        "truncate protection_account",
+        "alter table protection_account disable row level security",
+        "alter table protection_account no force row level security",
+        "drop policy own_lab_select on protection_account",
+        "alter role dentatool_app bypassrls",
+        "insert into protection_entry (id, lab_id) values (gen_random_uuid(), protection.lab())",
+        "select * from pg_stat_activity",
+        "select * from pg_stat_get_activity(null)",
+        "select * from pg_authid",
+        "select pg_read_file('postgresql.conf')",
+        "select lo_import('/etc/passwd')",
+        "select * from protection_platformevent",
+        "select dblink('x')",
+    ],
+)
+def test_the_tools_of_an_attacker_are_not_there(statement, bert_with_sql):
+    assert refused(bert_with_sql, statement) is not None
+
+
+def test_row_security_off_raises_instead_of_showing(bert_with_sql):
+    bert_with_sql.execute("set row_security = off")
+
+    assert refused(bert_with_sql, "select * from protection_account") == "42501"
+
+
+def test_statistics_tell_nothing(bert_with_sql, superuser, anna):
+    superuser.execute("analyze")
+
+    assert bert_with_sql.execute(
+        "select count(*) from pg_stats where schemaname = 'public' and tablename = any(%s)", [RECORD_TABLES]
+    ).fetchone() == (0,)
+    assert refused(bert_with_sql, "select * from pg_statistic") is not None
+
+
+@pytest.mark.parametrize("table", RECORD_TABLES)
+def test_the_planner_estimates_the_same_for_anna_as_for_nobody(table, bert_with_sql, superuser, anna):
+    """EXPLAIN's estimates are made past the policies: they must not know any laboratory."""
+    superuser.execute(f"analyze {table}")
+
+    def estimate(lab_id):
+        plan = bert_with_sql.execute(f"explain (format json) select * from {table} where lab_id = '{lab_id}'").fetchone()[0]
+        return plan[0]["Plan"]["Plan Rows"]
+
+    assert estimate(anna.lab_id) == estimate(uuid4())
+
+
+def test_the_planner_knows_no_values(superuser):
+    """No most-common value or histogram of any column that holds what people typed."""
+    superuser.execute("analyze")
+    known = superuser.execute(
+        "select s.tablename, s.attname from pg_stats s where s.schemaname = 'public' and s.tablename = any(%s)"
+        " and (s.most_common_vals is not null or s.histogram_bounds is not null)",
+        [RECORD_TABLES],
+    ).fetchall()
+    keys = {
+        (model._meta.db_table, field.column)
+        for model in apps.get_models()
+        for field in model._meta.local_fields
+        if field.primary_key or field.many_to_one
+    }
+
+    assert set(known) - keys == set()
+
+
+def test_errors_and_divisions_tell_only_about_own_rows(bert_with_sql, anna, bert):
+    """The classic oracle: an error that depends on a foreign row's value."""
+    with anna.at_work():
+        pass
+
+    oracle = "select count(*) from protection_account where 1 / (case when lab_id = %s then 0 else 1 end) = 1"
+    assert refused(bert_with_sql, oracle, [anna.lab_id]) is None
+    assert refused(bert_with_sql, oracle, [bert.lab_id]) == "22012"  # its own rows do divide by zero
+
+
+def test_taking_an_id_of_anna_collides_with_nothing(bert_with_sql, superuser, anna, bert):
+    """An insert with Anna's id succeeds just as with a fresh one: the key says nothing."""
+    columns = "display_name, sign_in_name, sign_in_key, role, password_hash, active"
+    annas = superuser.execute("select id from protection_account where lab_id = %s limit 1", [anna.lab_id]).fetchone()[0]
+
+    assert refused(
+        bert_with_sql,
+        f"insert into protection_account (id, lab_id, {columns}) values (%s, %s, '', '', '\\x01', 'reader', '', false)",
+        [annas, bert.lab_id],
+    ) is None
+
+
+def test_annas_sign_in_name_is_free_for_bert(bert_with_sql, superuser, anna, bert):
+    key = superuser.execute("select sign_in_key from protection_account where lab_id = %s limit 1", [anna.lab_id]).fetchone()[0]
+    columns = "display_name, sign_in_name, sign_in_key, role, password_hash, active"
+
+    assert refused(
+        bert_with_sql,
+        f"insert into protection_account (id, lab_id, {columns}) values (%s, %s, '', '', %s, 'reader', '', false)",
+        [uuid4(), bert.lab_id, key],
+    ) is None
+
+
+def test_foreign_keys_answer_the_same_for_annas_id_as_for_nobodys(bert_with_sql, superuser, anna, bert):
+    annas = superuser.execute("select id from protection_account where lab_id = %s limit 1", [anna.lab_id]).fetchone()[0]
+    insert = (
+        "insert into protection_session (id, lab_id, account_id, token_hash, device, origin, started_at, last_action_at, expires_at)"
+        " values (gen_random_uuid(), %s, %s, '\\x01', '', '', now(), now(), now())"
+    )
+
+    assert refused(bert_with_sql, insert, [bert.lab_id, annas]) == "23503"
+    assert refused(bert_with_sql, insert, [bert.lab_id, uuid4()]) == "23503"
+
+
+def test_writing_into_annas_laboratory_is_refused(bert_with_sql, anna):
+    insert = (
+        "insert into protection_account (id, lab_id, display_name, sign_in_name, sign_in_key, role, password_hash, active)"
+        " values (gen_random_uuid(), %s, '', '', '\\x01', 'owner', '', true)"
+    )
+
+    assert refused(bert_with_sql, insert, [anna.lab_id]) == "42501"
+
+
+def test_the_only_definer_functions_are_the_known_ones_with_a_fixed_search_path(superuser):
+    found = superuser.execute(
+        "select p.proname, r.rolname, coalesce(array_to_string(p.proconfig, ','), '') from pg_proc p"
+        " join pg_namespace n on n.oid = p.pronamespace join pg_roles r on r.oid = p.proowner"
+        " where p.prosecdef and n.nspname not in ('pg_catalog', 'information_schema') order by 1"
+    ).fetchall()
+
+    assert found == [
+        ("audit_row", "dentatool_owner", "search_path=pg_catalog"),
+        ("door_due_labs", "dentatool_doors", "search_path=pg_catalog"),
+        ("door_find_accounts", "dentatool_doors", "search_path=pg_catalog"),
+        ("door_laboratories", "dentatool_doors", "search_path=pg_catalog"),
+        ("door_open_session", "dentatool_doors", "search_path=pg_catalog"),
+        ("lab", "dentatool_owner", "search_path=pg_catalog"),
+        ("record_event", "dentatool_owner", "search_path=pg_catalog"),
+        ("record_platform_event", "dentatool_owner", "search_path=pg_catalog"),
+        ("verified_pass", "dentatool_owner", "search_path=pg_catalog"),
+        ("write_entry", "dentatool_owner", "search_path=pg_catalog"),
+        ("writing_lab", "dentatool_owner", "search_path=pg_catalog"),
+    ]

@@ -1,0 +1,107 @@
+"""The database writes the trail, whatever road a change takes; nobody takes anything back."""
+
+import psycopg
+import pytest
+from django.db import connection
+
+from dentatool.practices.models import Practice
+from dentatool.protection.access import Account
+from dentatool.protection.audit import Entry, history_of, record_event
+
+
+def practice(**facts):
+    return Practice.objects.create(customer_number="1001", name="Praxis am Inn", city="Rosenheim", **facts)
+
+
+def test_a_new_record_is_in_the_trail_with_person_and_place(anna):
+    with anna.at_work("technician"):
+        made = practice()
+    with anna.at_work():
+        entry = history_of(made).get()
+
+    assert (entry.action, entry.actor_id, entry.origin) == ("insert", anna.technician.id, "192.0.2.1")
+    assert entry.changes["name"] == [None, "Praxis am Inn"]
+
+
+def test_a_change_shows_old_and_new_of_the_changed_columns_only(anna):
+    with anna.at_work():
+        made = practice()
+    with anna.at_work():
+        made.city = "Bad Aibling"
+        made.save()
+    with anna.at_work():
+        assert history_of(made).first().changes == {"city": ["Rosenheim", "Bad Aibling"]}
+
+
+@pytest.mark.parametrize("road", ["update", "raw", "bulk"])
+def test_no_road_leads_past_the_trail(anna, road):
+    with anna.at_work():
+        made = practice()
+    with anna.at_work():
+        if road == "update":
+            Practice.objects.update(city="Bad Aibling")
+        elif road == "bulk":
+            made.city = "Bad Aibling"
+            Practice.objects.bulk_update([made], ["city"])
+        else:
+            with connection.cursor() as cursor:
+                cursor.execute("update practices_practice set city = 'Bad Aibling'")
+    with anna.at_work():
+        assert history_of(made).first().changes == {"city": ["Rosenheim", "Bad Aibling"]}
+
+
+def test_a_deleted_record_leaves_what_it_was(anna):
+    with anna.at_work():
+        made = practice()
+        key = made.pk
+        made.delete()
+    with anna.at_work():
+        entry = Entry.objects.filter(record_id=key).order_by("-at").first()
+    assert (entry.action, entry.changes["name"]) == ("delete", ["Praxis am Inn", None])
+
+
+def test_sealed_stays_sealed(anna):
+    with anna.at_work():
+        account = Account.objects.get(pk=anna.technician.id)
+        account.display_name = "Geheimrat Unsichtbar"
+        account.save()
+    with anna.at_work():
+        assert "Unsichtbar" not in str(history_of(account).first().changes)
+        assert history_of(account).first().changes["display_name"][1].startswith("\\x01")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["update protection_entry set what = 'x'", "delete from protection_entry", "truncate protection_entry"],
+)
+def test_the_app_cannot_change_the_trail(anna, statement):
+    with anna.at_work():
+        practice()
+    with pytest.raises(Exception, match="permission denied"), anna.at_work(), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def test_bert_does_not_see_annas_trail(anna, bert):
+    with anna.at_work():
+        record_event("order.exported", format="xml")
+    with bert.at_work():
+        assert not Entry.objects.filter(what="order.exported").exists()
+    with anna.at_work():
+        assert Entry.objects.get(what="order.exported").changes == {"format": "xml"}
+
+
+def test_without_the_trigger_the_test_would_fail(anna, superuser):
+    """Sabotage: with the trigger gone, nothing is written. So the tests above do look at the trigger."""
+    superuser.execute("alter table practices_practice disable trigger dentatool_audit")
+    try:
+        with anna.at_work():
+            made = practice()
+        with anna.at_work():
+            assert list(history_of(made)) == []
+    finally:
+        superuser.execute("alter table practices_practice enable trigger dentatool_audit")
+
+
+def test_an_event_needs_a_pass(app_connection):
+    with pytest.raises(psycopg.Error):
+        app_connection.execute("select protection.record_event('x', null, null, '{}')")
