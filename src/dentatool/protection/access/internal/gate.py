@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any
 from uuid import uuid4
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.db import DatabaseError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -23,6 +23,25 @@ log = logging.getLogger("dentatool.gate")
 View = Callable[..., HttpResponse]
 
 # SQLSTATEs of protection/tenancy and protection/audit → name of the security event (OWASP vocabulary).
+# SQLSTATE classes of PostgreSQL that are no fault of the program → page.
+_BUSY = (
+    409,
+    "Jemand war schneller",
+    "Diese Daten werden gerade an anderer Stelle geändert. Es wurde nichts gespeichert.",
+    "Laden Sie die Seite neu und versuchen Sie es noch einmal.",
+)
+_FOR_PEOPLE = {
+    "DT": None,
+    "55": _BUSY,  # lock not available
+    "40": _BUSY,  # deadlock, serialization failure
+    "57": _BUSY,  # statement timeout
+    "22": (
+        422,
+        "Eine Eingabe passt nicht",
+        "Ein Wert ist zu groß, zu lang oder enthält unzulässige Zeichen. Es wurde nichts gespeichert.",
+        "Gehen Sie zurück und prüfen Sie die Eingaben.",
+    ),
+}
 _REFUSALS = {"DT001": "ctx_forged", "DT002": "ctx_forged", "DT003": "ctx_expired", "DT004": "authz_fail"}
 
 
@@ -100,6 +119,8 @@ class Gate:
 
     def process_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
         """Before each view: what declares nothing is not served; then who, then whether they may."""
+        if any("\0" in value for values in request.GET.lists() for value in (values[0], *values[1])):
+            raise SuspiciousOperation("null character in the address")
         permission = getattr(view, "page_permission", None)
         if permission is None:
             log.error("view without declared permission is not served", extra={"path": request.path})
@@ -121,7 +142,7 @@ class Gate:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Errors made for people become pages; everything else stays loud."""
-        if (status := getattr(error, "status", None)) in (403, 409, 410):
+        if isinstance(status := getattr(error, "status", None), int) and 400 <= status < 500:
             return error_page(request, status, getattr(error, "title", "Das geht so nicht"), str(error))
         if isinstance(error, DecryptError):
             request.after_rollback.append(("decrypt_fail", {"path": request.path, "where": str(error)}))  # type: ignore[attr-defined]
@@ -133,8 +154,8 @@ class Gate:
                 "Ein geschützter Eintrag auf dieser Seite wurde verändert oder gehört nicht hierher.",
                 "Es wurde nichts geändert. Die Störung ist gemeldet; bitte nennen Sie dem Betreiber den Vorgang.",
             )
-        if isinstance(error, DatabaseError) and (code := _sqlstate(error)) is not None and code.startswith("DT"):
-            return self._refuse(request, error)
+        if isinstance(error, DatabaseError) and (code := _sqlstate(error) or "") and code[:2] in _FOR_PEOPLE:
+            return self._refuse(request, error) if code.startswith("DT") else error_page(request, *_FOR_PEOPLE[code[:2]])
         return None
 
     def _refuse(self, request: HttpRequest, refused: DatabaseError) -> HttpResponse:
