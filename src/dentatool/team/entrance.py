@@ -35,9 +35,9 @@ class SignInForm(Form):
 def enter(request: HttpRequest) -> HttpResponse:
     """The sign-in page. The same words and the same work for every kind of refusal."""
     target = _own_address(request, request.POST.get("weiter") or request.GET.get("weiter") or "/")
+    if request.person is not None:  # type: ignore[attr-defined]
+        return redirect(target)
     if request.method != "POST":
-        if request.person is not None:  # type: ignore[attr-defined]
-            return redirect(target)
         return render(request, "team/sign_in.html", {"form": SignInForm(), "weiter": target})
     form = SignInForm(request.POST)
     if form.is_valid():

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, DataError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
@@ -156,6 +156,8 @@ class Gate:
             )
         if isinstance(error, DatabaseError) and (code := _sqlstate(error) or "") and code[:2] in _FOR_PEOPLE:
             return self._refuse(request, error) if code.startswith("DT") else error_page(request, *_FOR_PEOPLE[code[:2]])
+        if isinstance(error, DataError):  # the driver itself refused, a null character for instance
+            return error_page(request, *_FOR_PEOPLE["22"])
         return None
 
     def _refuse(self, request: HttpRequest, refused: DatabaseError) -> HttpResponse:
