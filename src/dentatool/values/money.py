@@ -146,7 +146,7 @@ def rate_on(permille: int, on: date) -> int:
 
 
 def format_money(cents: int, *, sign: str = " €") -> str:
-    """``123450`` → ``"1.234,50 €"`` with a blank that does not break; ``sign=""`` for columns and fields."""
+    """``123450`` → ``"1.234,50 €"``; ``sign=""`` for columns and fields."""
     whole, part = divmod(abs(cents), 100)
     return f"{'-' if cents < 0 else ''}{_grouped(whole)},{part:02d}{sign}"
 

@@ -7,6 +7,7 @@ here means rebuilding every search index.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from itertools import product
 from typing import Final
@@ -32,6 +33,7 @@ _UMLAUT_AS_DIGRAPH: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 _APOSTROPHES: Final = dict.fromkeys(map(ord, "'`\u00b4\u2018\u2019\u02bc\u02b9"))
 # A hostile "name" of hundreds of umlauts must not explode into 2^n variants.
 _MOST_PLACES: Final = 4
+_DIGRAPH: Final = re.compile("([aou])e+")
 
 
 def fold(text: str) -> str:
@@ -70,8 +72,7 @@ def search_key(text: str) -> str:
 
     Coarser than the variants (``Bauer`` → ``baur``), which suits a search that may find too much but never too little.
     """
-    digraph = fold_digraph(text)
-    return _shortened(digraph, frozenset(_digraph_places(digraph)))
+    return _DIGRAPH.sub(r"\1", fold_digraph(text))
 
 
 def sort_key(text: str) -> tuple[str, str]:

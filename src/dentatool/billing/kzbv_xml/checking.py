@@ -99,23 +99,24 @@ def _invoice_findings(root: etree._Element, stated: str) -> list[Finding]:
     if isinstance(invoice, Finding):
         return [invoice]
     findings = rule_findings(invoice, stated if stated in VERSIONS else CURRENT)
-    groups = list(root.iter("MWST-Gruppe"))
-    header = next(root.iter("Rechnung"))
-    return [replace(finding, line=_line_of(finding, header, groups)) for finding in findings]
+    lines = _lines_of(root)
+    return [replace(finding, line=lines.get((finding.group, finding.position))) for finding in findings]
 
 
-def _line_of(finding: Finding, header: etree._Element, groups: list[etree._Element]) -> int | None:
-    if finding.group is None:
-        return line_of(header)
-    group = groups[finding.group - 1]
-    if finding.position is None:
-        return line_of(group)
-    return line_of(list(group.iterchildren("Position"))[finding.position - 1])
+def _lines_of(root: etree._Element) -> dict[tuple[int | None, int | None], int | None]:
+    """Where header, groups and positions stand in the file."""
+    header = next(root.iterchildren("Rechnung"))
+    lines: dict[tuple[int | None, int | None], int | None] = {(None, None): line_of(header)}
+    for place, group in enumerate(header.iterchildren("MWST-Gruppe"), 1):
+        lines[place, None] = line_of(group)
+        for rank, position in enumerate(group.iterchildren("Position"), 1):
+            lines[place, rank] = line_of(position)
+    return lines
 
 
 def _invoice(root: etree._Element) -> Invoice | Finding:
     node = next(root.iterchildren("Rechnung"))
-    day = node.get("Laborlieferdatum", "").strip()
+    day = node.get("Laborlieferdatum", "")
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", day):
         message = f"Laborlieferdatum „{day[:40]}“ muss ein Tag ohne Zeitzone sein, z. B. 2026-11-23."
         return Finding("regel", "lieferdatum", message, line_of(node))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dentatool.values.text import fold
+from dentatool.values.text import search_key
 
 _NAMES: Final = """
 Ägypten, Albanien, Argentinien, Australien, Bangladesch, Belarus, Belgien, Bosnien und Herzegowina, Brasilien,
@@ -16,10 +16,10 @@ Philippinen, Polen, Portugal, Rumänien, Russland, Schweden, Schweiz, Serbien, S
 Spanien, Sri Lanka, Südafrika, Südkorea, Taiwan, Thailand, Tschechien, Tschechische Republik, Tunesien, Türkei,
 Ukraine, Ungarn, USA, Vereinigte Staaten, Vereinigtes Königreich, Vietnam, Zypern
 """
-_COUNTRIES: Final = frozenset(fold(name) for name in _NAMES.split(","))
+_COUNTRIES: Final = frozenset(search_key(name) for name in _NAMES.split(","))
 
 
 def is_foreign_country(place: str) -> bool:
     """Whether the text names a country other than Germany, alone or beside a town (``"China, Shenzhen"``)."""
-    parts = [fold(part) for part in place.replace("-", ",").replace("/", ",").split(",")]
-    return any(part in _COUNTRIES for part in (fold(place), *parts))
+    parts = [search_key(part) for part in place.replace("-", ",").replace("/", ",").split(",")]
+    return any(part in _COUNTRIES for part in (search_key(place), *parts))

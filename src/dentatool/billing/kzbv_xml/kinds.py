@@ -1,6 +1,6 @@
 """What an attribute may hold: the simple types of the schema, each with its own German reason.
 
-The lexical rules are those of XML Schema: blanks around whole numbers and days do not count, in texts they do;
+The lexical rules are those of XML Schema: blanks around whole numbers do not count, in texts they do;
 leading zeros do not count as digits; a sign is allowed where the range permits it.
 """
 
@@ -56,9 +56,11 @@ class Whole:
         bare = value.strip(_BLANKS)
         if not _WHOLE.fullmatch(bare):
             return f"„{_shown(value)}“ ist keine ganze Zahl{self._hint()}."
-        if len(bare.lstrip("+-").lstrip("0")) > self.digits:
+        digits = bare.lstrip("+-").lstrip("0")  # Python converts no more than 4300 digits, zeros included
+        if len(digits) > self.digits:
             return f"„{_shown(value)}“ ist zu groß, erlaubt sind höchstens {self._limit()}.{self._advice(bare)}"
-        if self.least is not None and int(bare) < self.least:
+        number = -int(digits or "0") if bare.startswith("-") else int(digits or "0")
+        if self.least is not None and number < self.least:
             return f"„{_shown(value)}“ ist zu klein, der Wert muss mindestens {self.least} sein."
         return None
 
@@ -100,10 +102,13 @@ class FourDigits:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """``xs:date``: year-month-day, perhaps with a time zone."""
+    """``xs:date``: year-month-day, perhaps with a time zone.
+
+    The standard would let blanks around it pass; libxml2, which many importers use, does not. So neither do we.
+    """
 
     def problem(self, value: str) -> str | None:
-        found = _DAY.fullmatch(value.strip(_BLANKS))
+        found = _DAY.fullmatch(value)
         if found is None:
             return f"„{_shown(value)}“ ist kein Datum. Bitte so angeben: 2026-11-23."
         year, month, day = found["year"], int(found["month"]), int(found["day"])

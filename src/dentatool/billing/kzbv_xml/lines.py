@@ -139,8 +139,9 @@ def _split_proposals(invoice: Invoice) -> list[Finding]:
         for rank, line in enumerate(group.lines, 1):
             if line.price_cents > LARGEST_PRICE:
                 message = (
-                    f"Der Einzelpreis {format_money(line.price_cents)} von „{line.text}“ ist für die XML-Datei zu groß "
-                    f"(höchstens 9.999,99 €). Bitte auf mehrere Zeilen aufteilen, z. B. {proposal_text(line.price_cents)}."
+                    f"Der Einzelpreis {format_money(line.price_cents)} von „{line.text}“ ist für die XML-Datei "
+                    "zu groß, höchstens 9.999,99 €. Bitte auf mehrere Zeilen aufteilen, "
+                    f"z. B. {proposal_text(line.price_cents)}."
                 )
                 findings.append(Finding("regel", "aufteilen", message, group=place, position=rank))
     return findings

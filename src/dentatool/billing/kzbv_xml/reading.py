@@ -13,6 +13,10 @@ from lxml import etree
 from dentatool.billing.kzbv_xml.report import Finding
 
 LARGEST_BYTES: Final = 2_000_000
+# The largest real invoices have a few hundred positions; more than this costs time and is an attack or an accident.
+MOST_MARKS: Final = 10_000
+# libxml2 needs minutes for one element with a hundred thousand attributes.
+MOST_EQUAL_SIGNS: Final = 1_000
 _BOM: Final = b"\xef\xbb\xbf"
 _FOREIGN_BOMS: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff", b"+/v", b"\x0e\xfe\xff", b"\xdd\x73\x66\x73")
 _DECLARATION: Final = re.compile(rb"""\A<\?xml[^>]{0,200}?encoding\s*=\s*["']([^"'>]{0,60})["']""")
@@ -37,6 +41,10 @@ def read(data: bytes) -> etree._Element | Finding:
             "dtd",
             "Die Datei enthält eine DTD oder eigene Entitäten. Das ist aus Sicherheitsgründen nicht erlaubt.",
         )
+    if data.count(b"<") > MOST_MARKS:
+        return Finding("schema", "groesse", "Die Datei enthält viel mehr Elemente, als eine Rechnung haben kann.")
+    if any(element.count(b"=") > MOST_EQUAL_SIGNS for element in data.split(b"<")):
+        return Finding("schema", "groesse", "Ein Element der Datei enthält viel mehr Attribute, als erlaubt sind.")
     return _parsed(data)
 
 

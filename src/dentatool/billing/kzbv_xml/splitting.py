@@ -10,7 +10,7 @@ LARGEST_PRICE: Final = 999_999
 
 
 def split_proposal(price_cents: int) -> tuple[int, ...]:
-    """Prices of several lines that add up to one too large, as equal as cents allow (``1_000_000`` → twice ``500_000``)."""
+    """Prices of several lines that add up to one too large, as equal as cents allow (1_000_000 → twice 500_000)."""
     count = max(-(-price_cents // LARGEST_PRICE), 1)
     base, rest = divmod(price_cents, count)
     return tuple(base + (1 if place < rest else 0) for place in range(count))
