@@ -29,6 +29,10 @@ CREATE INDEX IF NOT EXISTS door_account ON protection_account (sign_in_key);
 CREATE INDEX IF NOT EXISTS door_session ON protection_session (token_hash) WHERE ended_at IS NULL;
 CREATE INDEX IF NOT EXISTS door_job ON kit_job (run_at) WHERE state = 'waiting';
 
+-- The owner may become dentatool_doors (and only the owner): what is made here belongs to that role.
+GRANT CREATE ON SCHEMA protection TO dentatool_doors;
+SET LOCAL ROLE dentatool_doors;
+
 -- Door 1: accounts by the keyed hash of a sign-in name.
 CREATE OR REPLACE FUNCTION protection.door_find_accounts(wanted bytea)
 RETURNS TABLE (account_id uuid, lab_id uuid, password_hash text, usable boolean)
@@ -77,14 +81,11 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
     SELECT DISTINCT j.lab_id FROM public.kit_job j WHERE j.state = 'waiting' AND j.run_at <= now()
 $$;
 
-GRANT CREATE ON SCHEMA protection TO dentatool_doors;
-ALTER FUNCTION protection.door_find_accounts(bytea) OWNER TO dentatool_doors;
-ALTER FUNCTION protection.door_open_session(bytea, boolean) OWNER TO dentatool_doors;
-ALTER FUNCTION protection.door_laboratories() OWNER TO dentatool_doors;
-ALTER FUNCTION protection.door_due_labs() OWNER TO dentatool_doors;
-REVOKE CREATE ON SCHEMA protection FROM dentatool_doors;
 REVOKE ALL ON FUNCTION protection.door_find_accounts(bytea), protection.door_open_session(bytea, boolean),
     protection.door_laboratories(), protection.door_due_labs() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION protection.door_find_accounts(bytea), protection.door_open_session(bytea, boolean)
     TO dentatool_app;
 GRANT EXECUTE ON FUNCTION protection.door_laboratories(), protection.door_due_labs() TO dentatool_worker;
+
+RESET ROLE;
+REVOKE CREATE ON SCHEMA protection FROM dentatool_doors;

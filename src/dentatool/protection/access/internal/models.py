@@ -29,6 +29,10 @@ class Account(Record):
     active = models.BooleanField("Aktiv", default=True)
 
     not_sealed: ClassVar[dict[str, str]] = {"password_hash": "Argon2id-Hash mit eigenem Salz, nicht umkehrbar"}
+    audit_hide: ClassVar[dict[str, str]] = {
+        "password_hash": "wer das Protokoll liest, soll keine Passwörter raten können",
+        "sign_in_key": "interner Suchschlüssel ohne Aussage",
+    }
 
     class Meta:
         verbose_name, verbose_name_plural = "Konto", "Konten"
@@ -67,6 +71,7 @@ class Session(Record):
 
     not_sealed: ClassVar[dict[str, str]] = {"token_hash": "SHA-256 eines zufälligen Schlüssels von 256 Bit"}
     audit_skip: ClassVar[dict[str, str]] = {"last_action_at": "ändert sich bei jeder Bedienung und besagt allein nichts"}
+    audit_hide: ClassVar[dict[str, str]] = {"token_hash": "Prüfwert eines Zugangs"}
 
     class Meta:
         verbose_name, verbose_name_plural = "Sitzung", "Sitzungen"

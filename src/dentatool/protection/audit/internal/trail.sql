@@ -16,7 +16,8 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION protection.write_entry(text, text, uuid, text, jsonb) FROM PUBLIC;
 
--- After every change of a Record. TG_ARGV: columns whose change alone is not worth an entry.
+-- After every change of a Record. TG_ARGV: columns whose change alone is not worth an entry;
+-- with "!" before the name, columns whose change is noted but whose value is a secret.
 CREATE OR REPLACE FUNCTION protection.audit_row() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
@@ -24,7 +25,8 @@ DECLARE
     becomes jsonb := CASE WHEN TG_OP = 'DELETE' THEN '{}' ELSE to_jsonb(NEW) END;
     changed jsonb;
 BEGIN
-    SELECT jsonb_object_agg(key, jsonb_build_array(was -> key, becomes -> key)) INTO changed
+    SELECT jsonb_object_agg(key, CASE WHEN '!' || key = ANY (TG_ARGV) THEN '["geheim", "geheim"]'
+                                      ELSE jsonb_build_array(was -> key, becomes -> key) END) INTO changed
     FROM jsonb_object_keys(was || becomes) AS key
     WHERE was -> key IS DISTINCT FROM becomes -> key
       AND coalesce(was -> key, 'null') <> coalesce(becomes -> key, 'null')

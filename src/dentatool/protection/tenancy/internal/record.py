@@ -69,6 +69,7 @@ class Record(models.Model, metaclass=RecordBase):
     Class attributes that a model may set, each a visible line:
     `not_sealed`  {field: why this is no personal data although its name suggests it}
     `audit_skip`  {column: why a change of only this column leaves no entry in the trail}
+    `audit_hide`  {column: why the trail notes a change but never the value}
     `frozen`      Frozen(...): from when on the database refuses any change
     `grants`      what the app's database role may do; never TRUNCATE or REFERENCES
     """
@@ -81,6 +82,7 @@ class Record(models.Model, metaclass=RecordBase):
 
     not_sealed: ClassVar[dict[str, str]] = {}
     audit_skip: ClassVar[dict[str, str]] = {}
+    audit_hide: ClassVar[dict[str, str]] = {}
     frozen: ClassVar[Any] = None
     grants: ClassVar[tuple[str, ...]] = ("SELECT", "INSERT", "UPDATE", "DELETE")
     audited: ClassVar[bool] = True

@@ -57,7 +57,7 @@ def _problems_of_record(model: type[Record]) -> Iterator[str]:
     for index in model._meta.indexes:
         if tuple(name.lstrip("-") for name in index.fields)[:1] != ("lab_id",):
             yield f"{label}: Index {index.name} beginnt nicht mit lab_id und wird unter Zeilenschutz nicht genutzt."
-    for name, why in {**model.not_sealed, **model.audit_skip}.items():
+    for name, why in {**model.not_sealed, **model.audit_skip, **model.audit_hide}.items():
         if len(why) < 10:
             yield f"{label}.{name}: die Ausnahme braucht einen Grund."
 

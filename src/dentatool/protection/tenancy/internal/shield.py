@@ -70,7 +70,8 @@ def _shield_table(model: type[Record], constraints: dict[str, str]) -> Iterator[
             yield f'alter table "{table}" drop constraint "{name}", add constraint "{name}" primary key (lab_id, id)'
     yield f'alter table "{table}" enable row level security, force row level security'
     yield f'alter table "{table}" alter column lab_id set default protection.lab()'
-    yield from _policies(table, write="lab" if not model.audited else "writing_lab")
+    # The trail takes entries in every mode: reading by support is an entry too.
+    yield from _policies(table, write="writing_lab" if "INSERT" in model.grants else "lab")
     yield from _hide_statistics(model)
     yield from _triggers(model)
 
@@ -106,7 +107,7 @@ def _triggers(model: type[Record]) -> Iterator[str]:
     for name in ("stamp", "audit", "frozen", "frozen_truncate"):
         yield f'drop trigger if exists dentatool_{name} on "{table}"'
     if model.audited:
-        skip = ", ".join(f"'{column}'" for column in model.audit_skip)
+        skip = ", ".join(f"'{column}'" for column in (*model.audit_skip, *(f"!{name}" for name in model.audit_hide)))
         yield (
             f'create trigger dentatool_stamp before insert or update on "{table}" '
             "for each row execute function protection.stamp()"

@@ -1,0 +1,83 @@
+"""What the database may be asked about a sealed column: whether it is empty, and nothing else.
+
+Sorting, comparing or computing with ciphertext gives answers that look right and are noise, so it is refused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import FieldError
+from django.db.models.expressions import Col
+from django.db.models.lookups import Exact, IsNull
+
+if TYPE_CHECKING:
+    from dentatool.protection.vault.internal.fields import SealedField
+
+
+class SealedFieldError(FieldError):
+    """A sealed field was asked for something that only its plain value could answer."""
+
+
+class _OnlyForSelect(str):
+    """The column as SQL, usable only where rows are fetched: there `select_format` takes `bare`.
+
+    Everywhere else Django writes it into a text (error in Python) or joins it (unknown function in PostgreSQL).
+    """
+
+    bare: str
+    place: str
+
+    def __new__(cls, bare: str, place: str) -> _OnlyForSelect:
+        made = super().__new__(cls, f"protection.sealed_values_have_no_order_and_no_sum({bare})")
+        made.bare, made.place = bare, place
+        return made
+
+    def __str__(self) -> str:
+        raise SealedFieldError(f"{self.place} ist versiegelt: danach lässt sich nicht sortieren, rechnen oder vergleichen.")
+
+    def __format__(self, _spec: str) -> str:
+        return str(self)
+
+
+class SealedColumn(Col):
+    """A sealed column in a query: may be fetched, may be asked whether it is empty."""
+
+    target: SealedField
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        sql, params = super().as_sql(compiler, connection)
+        return _OnlyForSelect(sql, str(self.target.place)), list(params)
+
+
+class _BareColumn:
+    """For the two permitted questions."""
+
+    def process_lhs(self, compiler: Any, connection: Any, lhs: Any = None) -> tuple[str, list[Any]]:
+        sql, params = super().process_lhs(compiler, connection, lhs)  # type: ignore[misc]
+        return getattr(sql, "bare", sql), params
+
+
+class IsEmpty(_BareColumn, Exact):  # type: ignore[misc]
+    """`filter(name="")`"""
+
+    def get_prep_lookup(self) -> Any:
+        if self.rhs not in ("", b""):
+            raise SealedFieldError(f"{self.lhs.target.place} ist versiegelt: gesucht wird mit find_sealed.")
+        return b""
+
+    def get_db_prep_lookup(self, value: Any, connection: Any) -> tuple[str, list[Any]]:
+        return "%s", [connection.Database.Binary(b"")]
+
+
+class IsAbsent(_BareColumn, IsNull):  # type: ignore[misc]
+    """`filter(birth_date__isnull=True)`"""
+
+
+def lookup_of(field: SealedField, lookup_name: str) -> Any:
+    """The lookup class; raises SealedFieldError for every question but the two."""
+    if lookup_name == "exact":
+        return IsEmpty
+    if lookup_name == "isnull":
+        return IsAbsent
+    raise SealedFieldError(f"{field.place} ist versiegelt und kann nicht mit „{lookup_name}“ gefragt werden (find_sealed).")
