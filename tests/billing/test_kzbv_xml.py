@@ -217,6 +217,18 @@ def test_the_command_tells_each_file_and_fails_when_one_is_wrong(
     assert "Bitte mindestens eine Datei angeben." in capsys.readouterr().out
 
 
+def test_the_command_warns_of_two_files_with_one_order_number(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [tmp_path / folder / NAME for folder in ("alt", "neu")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_bytes(build(invoice(MODEL)))
+
+    assert main_check(paths) == 0
+    assert capsys.readouterr().out.count("Diese Auftragsnummer kommt mehrmals vor.") == 2
+
+
 def test_the_command_speaks_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / NAME
     path.write_bytes(b"<a/>")

@@ -54,10 +54,9 @@ def test_what_the_check_digit_does_not_see() -> None:
                 swapped = number[:place] + number[place + 1] + number[place] + number[place + 2 :]
                 swaps, swaps_passed = swaps + 1, swaps_passed + (parse(swapped) is not None)
 
-    print(digits, letters, letters_passed, swaps, swaps_passed)
-    assert digits > 0
-    assert letters_passed / letters < 0.06
-    assert swaps_passed / swaps < 0.03
+    if len(samples()) == 52:
+        assert (digits, letters, letters_passed) == (6435, 23070, 772)
+        assert (swaps, swaps_passed) == (983, 20)
     assert parse("090000-1-ZE-1-1-" + str(check_digit("090000-1-ZE-1-1-")))
     assert check_digit("090000-1-ZE-1-1-") == check_digit("900000-1-ZE-1-1-")
 

@@ -7,8 +7,8 @@ normalises what scanners and keyboards do to the separators and says exactly wha
 What is caught (measured in the tests over the 52 published samples):
 - every single wrong digit, in whichever part: the check digit sees each of them, because ``d`` and ``2d`` (less nine
   beyond nine) are both one-to-one on 0 to 9;
-- not every wrong letter (letters share values: ``e``, ``o`` and ``y`` count 1) and not every swap of neighbours
-  (``0`` and ``9`` swap unseen; a letter and its neighbour may). These pass when the structure still fits.
+- not every mistake with a letter in it: letters share values (``e``, ``o`` and ``y`` count 1). 772 of 23,070 pass;
+- not every swap of neighbours: ``0`` and ``9`` swap unseen. 20 of 983 pass.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import Final
 
 from dentatool.billing.kzbv_xml.countries import is_foreign_country
 from dentatool.billing.kzbv_xml.model import Group, Invoice, Line
-from dentatool.billing.kzbv_xml.report import Finding, Layer
+from dentatool.billing.kzbv_xml.report import Finding
 from dentatool.catalogue.bel import services
 from dentatool.values.money import DISCOUNT, STANDARD_PERMILLE, format_money, format_permille, rate_on, vat_amount
 from dentatool.values.order_number import OrderNumber, check
@@ -229,12 +229,6 @@ _RULES: Final[tuple[Rule, ...]] = (
     _day,
     _no_laboratory_id,
 )
-
-
-def layer_of(findings: list[Finding]) -> Layer | None:
-    """The worst layer among the findings."""
-    layers: tuple[Layer, ...] = ("schema", "regel", "warnung")
-    return next((layer for layer in layers if any(finding.layer == layer for finding in findings)), None)
 
 
 def _lines(invoice: Invoice) -> Iterator[tuple[int, int, Line]]:
