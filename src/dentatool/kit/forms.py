@@ -1,0 +1,158 @@
+"""Forms in German: every message says what to do, and bad input of any kind is a field error.
+
+`Form` and `ModelForm` are the bases of every form of a slice. Render them with `{% errors form %}` and
+`{% field form.name %}` (docs/kit.md) and answer an invalid form with status 422.
+"""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.core.validators import MaxLengthValidator, MaxValueValidator, MinValueValidator
+
+from dentatool.kit.fields import DateField, MoneyField, PermilleField, QuantityField, RecordChoiceField, TypedField
+from dentatool.kit.teeth import TeethField
+
+__all__ = [
+    "DateField",
+    "Form",
+    "ModelForm",
+    "MoneyField",
+    "PermilleField",
+    "QuantityField",
+    "RecordChoiceField",
+    "TeethField",
+    "TypedField",
+]
+
+LONGEST_TEXT = 10_000
+LARGEST_NUMBER = 2_147_483_647  # what an integer column holds
+
+
+class GermanMessages:
+    """Gives each field messages that name it, and bounds where the slice set none."""
+
+    use_required_attribute = False  # the server's German words instead of the browser's bubbles
+    fields: dict[str, forms.Field]
+
+    def _speak_german(self) -> None:
+        for name, field in self.fields.items():
+            label = str(field.label or name)
+            for code, message in _messages_for(field, label).items():
+                if code not in _own_messages(field):
+                    field.error_messages[code] = message
+            _bound(field)
+
+
+class Form(GermanMessages, forms.Form):
+    """Base of forms that are no single record."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._speak_german()
+
+
+class ModelForm(GermanMessages, forms.ModelForm):
+    """Base of forms of one record. Two people at once: see `conflict`.
+
+    The version that was shown travels in a hidden field. When the record has changed since, the form is invalid and
+    `conflict` is true; `kit.pages` then shows both values. Lock the row first (`select_for_update`), or two
+    requests may both find their version current.
+    """
+
+    conflict = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.instance._state.adding:
+            self.fields["version"] = forms.IntegerField(
+                widget=forms.HiddenInput,
+                initial=self.instance.version,
+                error_messages={"required": _STALE, "invalid": _STALE},
+            )
+        self._speak_german()
+
+    def clean(self) -> dict[str, Any]:
+        """Compare the version that was shown with the one that is stored."""
+        cleaned = super().clean() or self.cleaned_data
+        shown = cleaned.get("version")
+        if shown is not None and not self.instance._state.adding and shown != self.instance.version:
+            self.conflict = True
+            raise ValidationError(
+                "Dieser Eintrag wurde inzwischen von jemand anderem geändert. Bitte beide Stände vergleichen.", code="conflict"
+            )
+        return cleaned
+
+    def _get_validation_exclusions(self) -> set[str]:
+        # lab_id is no form field, yet every unique constraint begins with it: without it none would be checked.
+        return super()._get_validation_exclusions() - {"lab_id"}
+
+    def _update_errors(self, errors: ValidationError) -> None:
+        super()._update_errors(self._at_its_field(errors))
+
+    def _at_its_field(self, errors: ValidationError) -> ValidationError:
+        """Move "exists already" from the whole form to the last field that it is about."""
+        if not hasattr(errors, "error_dict"):
+            return errors
+        placed: dict[str, list[ValidationError]] = {}
+        for name, problems in errors.error_dict.items():
+            for problem in problems:
+                checked = [part for part in (problem.params or {}).get("unique_check", ()) if part in self.fields]
+                if name == NON_FIELD_ERRORS and problem.code in ("unique", "unique_together") and checked:
+                    label = self.fields[checked[-1]].label
+                    placed.setdefault(checked[-1], []).append(
+                        ValidationError(f"{label}: Diese Angabe gibt es schon. Bitte eine andere wählen.", code="unique")
+                    )
+                else:
+                    placed.setdefault(name, []).append(problem)
+        return ValidationError(placed)
+
+
+_STALE = "Der Stand dieses Eintrags fehlt. Bitte die Seite neu laden und die Änderung noch einmal eingeben."
+
+
+def _messages_for(field: forms.Field, label: str) -> dict[str, str]:
+    found = {"required": f"{label}: Bitte ausfüllen.", "invalid": f"{label}: Diese Eingabe ist nicht lesbar."}
+    if isinstance(field, forms.ChoiceField | forms.ModelChoiceField):
+        found["required"] = f"{label}: Bitte etwas auswählen."
+        found["invalid_choice"] = f"{label}: Diese Auswahl ist nicht vorhanden."
+    elif isinstance(field, forms.BooleanField):
+        found["required"] = f"{label}: Bitte ankreuzen."
+    elif isinstance(field, forms.FileField):
+        found |= {
+            "required": f"{label}: Bitte eine Datei wählen.",
+            "empty": f"{label}: Die Datei ist leer.",
+            "missing": f"{label}: Es wurde keine Datei gesendet.",
+        }
+    elif isinstance(field, forms.IntegerField):
+        found["invalid"] = f"{label}: Bitte eine ganze Zahl eingeben."
+    elif isinstance(field, forms.EmailField):
+        found["invalid"] = f"{label}: Bitte eine vollständige Adresse angeben, z. B. praxis@beispiel.de."
+    return found
+
+
+def _own_messages(field: forms.Field) -> set[str]:
+    """Codes for which the slice itself wrote a message: those stay."""
+    defaults: dict[str, Any] = {}
+    for base in reversed(type(field).__mro__):
+        defaults.update(getattr(base, "default_error_messages", {}))
+    return {code for code, message in field.error_messages.items() if defaults.get(code) != message}
+
+
+def _bound(field: forms.Field) -> None:
+    """No text without end and no number that the database cannot hold."""
+    if isinstance(field, forms.CharField) and field.max_length is None:
+        field.max_length = LONGEST_TEXT
+        field.validators.append(MaxLengthValidator(LONGEST_TEXT))
+    if isinstance(field, forms.IntegerField) and not isinstance(field, forms.FloatField | forms.DecimalField):
+        if field.max_value is None:
+            field.validators.append(MaxValueValidator(LARGEST_NUMBER))
+        if field.min_value is None:
+            field.validators.append(MinValueValidator(-LARGEST_NUMBER))
+    for validator in field.validators:
+        if type(validator) is MaxLengthValidator:
+            validator.message = "Bitte höchstens %(limit_value)d Zeichen eingeben (jetzt sind es %(show_value)d)."
+        elif type(validator) is MaxValueValidator:
+            validator.message = "Der Wert darf höchstens %(limit_value)s sein."
+        elif type(validator) is MinValueValidator:
+            validator.message = "Der Wert muss mindestens %(limit_value)s sein."

@@ -1,0 +1,180 @@
+"""Background work on PostgreSQL: enqueued in the same transaction as what caused it, done once it is committed.
+
+    @job("billing.send")
+    def send(invoice: str) -> None: ...
+
+    enqueue("billing.send", invoice=str(invoice.pk))       # inside a laboratory's pass
+
+Promise: a job is run at least once after its transaction commits, under its own laboratory's pass and no other, by one
+worker at a time (row lock), each run in one transaction: a run that fails leaves nothing behind but the note of it.
+Retries wait 1, 4, 16, 64 … minutes; after `MOST_ATTEMPTS` the job is marked failed and logged.
+"""
+
+import importlib
+import importlib.util
+import json
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Event
+from typing import Any
+from uuid import UUID
+
+from django.apps import apps
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import Error as DatabaseFailure
+from django.db import close_old_connections, connection, transaction
+from django.utils import timezone
+
+from dentatool.kit.models import Job, JobState
+from dentatool.protection.tenancy import laboratory
+
+log = logging.getLogger("dentatool.jobs")
+
+MOST_ATTEMPTS = 6
+FIRST_DELAY = timedelta(minutes=1)
+PAUSE_S = 2.0  # between two looks when nothing is due
+AFTER_FAILURE_S = 10.0  # when the database itself does not answer
+HEARTBEAT_FILE = "worker.alive"
+
+Work = Callable[..., None]
+_registry: dict[str, Work] = {}
+
+
+def job(name: str) -> Callable[[Work], Work]:
+    """Register a function as the work of this name. It runs inside the laboratory's pass and one transaction."""
+
+    def register(work: Work) -> Work:
+        if name in _registry and _registry[name].__qualname__ != work.__qualname__:
+            raise ImproperlyConfigured(f"job {name!r} is registered twice")
+        _registry[name] = work
+        return work
+
+    return register
+
+
+def enqueue(name: str, *, run_at: datetime | None = None, **facts: Any) -> Job:
+    """Add work to the laboratory whose pass is in force; it starts only if this transaction commits.
+
+    Facts must be JSON and hold no personal data: ids only.
+    """
+    if name not in _registry:
+        raise ImproperlyConfigured(f"job {name!r} is not registered")
+    return Job.objects.create(name=name, facts=json.loads(json.dumps(facts)), run_at=run_at or timezone.now())
+
+
+def work_forever(*, stop: Event | None = None, pause_s: float = PAUSE_S) -> None:
+    """Run due jobs until SIGTERM or SIGINT; the job in hand is finished first."""
+    stopping = stop or _stop_on_signal()
+    load_jobs()
+    while not stopping.is_set():
+        try:
+            done = work_once(stopping)
+            wait = 0.0 if done else pause_s
+        except DatabaseFailure:
+            # A restart of the database must not end the worker: it has nobody to start it again.
+            log.exception("the database does not answer; trying again in %s s", AFTER_FAILURE_S)
+            connection.close()
+            wait = AFTER_FAILURE_S
+        _beat()
+        stopping.wait(wait)
+
+
+def work_once(stopping: Event | None = None) -> int:
+    """One look at all laboratories with due jobs. Returns how many jobs were run."""
+    close_old_connections()
+    return sum(run_due_jobs(lab_id, stopping) for lab_id in due_laboratories())
+
+
+def due_laboratories() -> list[UUID]:
+    """Laboratories with a job due, through the worker's door."""
+    with connection.cursor() as cursor:
+        cursor.execute("select * from protection.door_due_labs()")
+        return [lab_id for (lab_id,) in cursor.fetchall()]
+
+
+def run_due_jobs(lab_id: UUID, stopping: Event | None = None, *, most: int = 50) -> int:
+    """Run this laboratory's due jobs, at most `most`, so that a busy one does not starve the others."""
+    count = 0
+    while count < most and not (stopping and stopping.is_set()) and _run_next(lab_id):
+        count += 1
+        _beat()
+    return count
+
+
+def load_jobs() -> None:
+    """Import every app's `jobs` module, so that its work is registered."""
+    for config in apps.get_app_configs():
+        name = f"{config.name}.jobs"
+        if config.name.startswith("dentatool.") and importlib.util.find_spec(name) is not None:
+            importlib.import_module(name)
+
+
+def seconds_since_heartbeat() -> float | None:
+    """How long ago a worker last went round; None when none ever did. For /readyz and monitoring."""
+    try:
+        return max(0.0, time.time() - _heartbeat_file().stat().st_mtime)
+    except FileNotFoundError:
+        return None
+
+
+def _run_next(lab_id: UUID) -> bool:
+    """Lock one due job, run it, note the outcome. False when none is free."""
+    with laboratory(lab_id):
+        due = Job.objects.select_for_update(skip_locked=True).filter(state=JobState.WAITING, run_at__lte=timezone.now())
+        found = due.order_by("run_at", "id").first()
+        if found is None:
+            return False
+        found.attempts += 1
+        try:
+            with transaction.atomic():
+                _work_of(found.name)(**found.facts)
+        except DatabaseFailure as failure:
+            if not connection.is_usable():
+                raise
+            _note_failure(found, failure)
+        except Exception as failure:  # whatever a job raises must neither end the worker nor be lost
+            _note_failure(found, failure)
+        else:
+            found.state, found.finished_at, found.last_error = JobState.DONE, timezone.now(), ""
+        found.save(update_fields=["attempts", "state", "run_at", "last_error", "finished_at"])
+        return True
+
+
+def _work_of(name: str) -> Work:
+    if name not in _registry:
+        raise ImproperlyConfigured(f"no work is registered for job {name!r}")
+    return _registry[name]
+
+
+def _note_failure(found: Job, failure: Exception) -> None:
+    """Later again, or given up. The kind of error only: its text may hold personal data."""
+    found.last_error = type(failure).__name__[:200]
+    if found.attempts >= MOST_ATTEMPTS:
+        found.state, found.finished_at = JobState.FAILED, timezone.now()
+    else:
+        found.run_at = timezone.now() + FIRST_DELAY * 4 ** (found.attempts - 1)
+    log.error("job %s %s failed (attempt %s): %s", found.name, found.pk, found.attempts, found.last_error)
+
+
+def _stop_on_signal() -> Event:
+    stopping = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    return stopping
+
+
+def _heartbeat_file() -> Path:
+    return Path(settings.DENTATOOL_VAR) / HEARTBEAT_FILE
+
+
+def _beat() -> None:
+    file = _heartbeat_file()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)
+    os.utime(file)

@@ -1,0 +1,41 @@
+"""The job table: work that a laboratory has waiting."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils import timezone
+
+from dentatool.protection.tenancy import Record
+
+
+class JobState(models.TextChoices):
+    """Where a job stands. A job that runs is `waiting` and locked by its worker: when that dies, it is free again."""
+
+    WAITING = "waiting", "Wartet"
+    DONE = "done", "Erledigt"
+    FAILED = "failed", "Gescheitert"
+
+
+class Job(Record):
+    """One piece of work for the background, of one laboratory. Facts are ids and settings, never personal data."""
+
+    name = models.CharField("Aufgabe", max_length=80)
+    facts = models.JSONField("Angaben", default=dict)
+    run_at = models.DateTimeField("Frühestens", default=timezone.now)
+    attempts = models.PositiveSmallIntegerField("Versuche", default=0)
+    state = models.CharField("Stand", max_length=10, choices=JobState.choices, default=JobState.WAITING)
+    last_error = models.CharField("Letzter Fehler", max_length=200, blank=True)
+    finished_at = models.DateTimeField("Beendet", null=True, blank=True)
+
+    not_sealed: ClassVar[dict[str, str]] = {"name": "Name einer Aufgabe des Programms, keine Person"}
+    audit_skip: ClassVar[dict[str, str]] = {
+        column: "Gang der Hintergrundarbeit; was sie ändert, steht bei den Datensätzen selbst"
+        for column in ("attempts", "state", "last_error", "finished_at", "run_at")
+    }
+
+    class Meta:
+        verbose_name, verbose_name_plural = "Hintergrundaufgabe", "Hintergrundaufgaben"
+        indexes: ClassVar = [models.Index(fields=["lab_id", "state", "run_at"], name="job_due")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.get_state_display()})"
