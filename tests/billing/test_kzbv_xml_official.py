@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 from lxml import etree
 
-from billing.mutations import mutated
+from billing.mutations import VALUES, mutated
 from billing.official import DATA, example_files, needs_official_data, official_schema
+from billing.samples import BRUSH, CROWN, DISCOUNT, GOLD, HEADER, MODEL
 from dentatool.billing.kzbv_xml import VERSIONS, Header, PlainLine, XmlFile, build, check, export, parse, same_meaning
 from dentatool.billing.kzbv_xml.schema import schema_findings
 
@@ -21,7 +23,7 @@ pytestmark = needs_official_data
 @pytest.mark.parametrize("version", VERSIONS)
 def test_our_schema_table_gives_the_same_verdict_as_the_official_schema(version: str) -> None:
     chance = random.Random(f"schema {version}")
-    files = [path.read_bytes() for path in example_files()]
+    files = [*(path.read_bytes() for path in example_files()), *[_rich_file()] * 3]
     accepted = 0
 
     for _ in range(2000):
@@ -33,6 +35,20 @@ def test_our_schema_table_gives_the_same_verdict_as_the_official_schema(version:
         accepted += verdict
 
     assert 200 < accepted < 1800  # the variants meet the border from both sides
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_attribute_with_every_odd_value_gets_the_official_verdict(version: str) -> None:
+    root = etree.fromstring(_rich_file())
+    nodes = [root, root[0], root[0][0], root[0][0][0]]
+
+    for node in nodes:
+        for name, before in sorted(node.attrib.items()):
+            for value in VALUES:
+                node.set(name, value)
+                verdict = official_schema(version).validate(root)
+                assert (not schema_findings(root, version)) == verdict, (name, value, version)
+            node.set(name, before)
 
 
 @pytest.mark.parametrize("path", example_files(), ids=lambda path: path.stem)
@@ -87,6 +103,14 @@ def test_what_we_write_the_official_schema_of_that_version_accepts(version: str)
 
     assert official_schema(version).validate(etree.fromstring(written))
     assert check("565901-4711-ZE-20260015-1-6.xml", written).findings == ()
+
+
+def _rich_file() -> bytes:
+    """Everything the schema knows at once: three groups, all kinds of lines, the attributes nobody sends any more."""
+    lines = [MODEL, GOLD, CROWN, DISCOUNT, BRUSH, replace(CROWN, art="MAT", vat_permille=0)]
+    made = export(replace(HEADER, laboratory_id="L-1"), lines)
+    assert isinstance(made, XmlFile), made
+    return made.content.replace(b"<Rechnung ", b'<Rechnung NEM_Einzelpreis="-12" NEM_Abrechnungseinheiten="3" ')
 
 
 def _header(example: dict[str, Any]) -> Header:
