@@ -42,7 +42,7 @@ def changes_of(record: Record, most: int = MOST) -> list[Happening]:
     entries = list(history_of(record)[:most])
     people = names_of({entry.actor_id for entry in entries if entry.actor_id})
     return [
-        Happening(entry.at, _person(entry, people), _ACTIONS.get(entry.action, entry.action), list(_changes(record, entry)))
+        Happening(entry.at, _person(entry, people), _ACTIONS.get(entry.action, entry.action), list(changes_in(record, entry)))
         for entry in entries
     ]
 
@@ -56,7 +56,8 @@ def _person(entry: Entry, people: dict[UUID, str]) -> str:
     return "System" if entry.actor_id is None else people.get(entry.actor_id, "gelöschtes Konto")
 
 
-def _changes(record: Record, entry: Entry) -> Iterator[Change]:
+def changes_in(record: Record | type[Record], entry: Entry) -> Iterator[Change]:
+    """The changed columns of an entry about a record of this model, in words."""
     if entry.kind != "row":
         return
     columns = {field.column: field for field in record._meta.local_fields}

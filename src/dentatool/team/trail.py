@@ -13,6 +13,7 @@ from django.shortcuts import render
 from django.utils.timezone import make_aware
 from django.views.decorators.http import require_safe
 
+from dentatool.kit.changes import Change, changes_in
 from dentatool.kit.forms import DateField, Form
 from dentatool.protection.access import Account, Permission, page
 from dentatool.protection.audit import Entry, record_event
@@ -29,6 +30,7 @@ EVENTS = {
     "decrypt_fail": "Versiegelter Wert nicht lesbar",
     "trail.viewed": "Protokoll eingesehen",
 }
+FACTS = {"path": "Adresse", "entries": "Einträge", "where": "Stelle", "format": "Format"}
 ACTIONS = {"insert": "angelegt", "update": "geändert", "delete": "gelöscht"}
 
 
@@ -80,47 +82,34 @@ def _filtered(wanted: dict[str, Any]) -> Any:
 
 def tables() -> dict[str, str]:
     """Table → its German name."""
-    return {
-        model._meta.db_table: str(model._meta.verbose_name)
-        for model in apps.get_models()
-        if issubclass(model, Record) and model.audited
-    }
+    return {table: str(model._meta.verbose_name) for table, model in _models().items()}
 
 
 def readable(entries: Iterable[Entry], people: dict[UUID, str]) -> Iterable[dict[str, Any]]:
     """Entries in words. Sealed values are only named, never shown."""
-    names, columns = tables(), _columns()
+    models = _models()
     for entry in entries:
-        is_row = entry.kind == "row"
+        model = models.get(entry.what) if entry.kind == "row" else None
         yield {
             "at": entry.at,
             "person": people.get(entry.actor_id, "System" if entry.actor_id is None else "gelöschtes Konto"),
             "origin": entry.origin,
-            "what": names.get(entry.what, entry.what) if is_row else EVENTS.get(entry.what, entry.what),
-            "action": ACTIONS.get(entry.action, entry.action) if is_row else "",
+            "what": model._meta.verbose_name if model else EVENTS.get(entry.what, entry.what),
+            "action": ACTIONS.get(entry.action, entry.action) if model else "",
             "record_id": entry.record_id,
-            "changes": [
-                {"name": columns.get((entry.what, column), (column, False))[0], **_shown(entry, column, pair, columns)}
-                for column, pair in entry.changes.items()
-            ]
-            if is_row
-            else [{"name": key, "old": "", "new": value} for key, value in entry.changes.items()],
+            "changes": list(changes_in(model, entry)) if model else list(_facts(entry, people)),
         }
 
 
-def _columns() -> dict[tuple[str, str], tuple[str, bool]]:
-    """(table, column) → (German name, is it sealed or otherwise bytes?)."""
+def _models() -> dict[str, type[Record]]:
     return {
-        (model._meta.db_table, field.column): (str(field.verbose_name), field.get_internal_type() == "BinaryField")
-        for model in apps.get_models()
-        if issubclass(model, Record)
-        for field in model._meta.local_fields
+        model._meta.db_table: model for model in apps.get_models() if issubclass(model, Record) and model.audited
     }
 
 
-def _shown(entry: Entry, column: str, pair: list[Any], columns: dict[tuple[str, str], tuple[str, bool]]) -> dict[str, Any]:
-    _name, is_bytes = columns.get((entry.what, column), (column, False))
-    old, new = ("" if value is None else value for value in pair)
-    if is_bytes or str(old).startswith("\\x") or str(new).startswith("\\x"):
-        return {"old": "versiegelt" if old else "", "new": "versiegelt" if new else ""}
-    return {"old": old, "new": new}
+def _facts(entry: Entry, people: dict[UUID, str]) -> Iterable[Change]:
+    for key, value in entry.changes.items():
+        if key == "account":
+            yield Change("Konto", "", people.get(UUID(value), "gelöschtes Konto"))
+        elif key not in ("permission", "request"):
+            yield Change(FACTS.get(key, key), "", value)
