@@ -313,3 +313,17 @@ def test_the_only_definer_functions_are_the_known_ones_with_a_fixed_search_path(
         ("write_entry", "dentatool_owner", "search_path=pg_catalog"),
         ("writing_lab", "dentatool_owner", "search_path=pg_catalog"),
     ]
+
+
+def test_what_bert_sets_on_the_connection_never_reaches_anna(anna, bert):
+    """A poisoned pooled connection: settings survive the request only until the next one begins."""
+    from django.db import connection
+
+    with bert.at_work(), connection.cursor() as cursor:
+        cursor.execute("set row_security = off; set search_path = pg_catalog; set default_transaction_read_only = on")
+
+    with anna.at_work(), connection.cursor() as cursor:
+        cursor.execute("select current_setting('row_security'), current_setting('search_path')")
+        assert cursor.fetchone() == ("on", '"$user", public')
+        cursor.execute("update protection_account set active = active")
+        assert cursor.rowcount > 0

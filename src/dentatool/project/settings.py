@@ -32,7 +32,8 @@ def _database() -> dict[str, Any]:
     """The database in the role that this process was started for; the web never has more than `app`."""
     facts = json.loads(DENTATOOL_DB_FILE.read_text()) if DENTATOOL_DB_FILE.exists() else {"roles": {}}
     role = facts["roles"].get(os.environ.get("DENTATOOL_DB_ROLE", "app"), {})
-    options: dict[str, Any] = {"application_name": "dentatool", "connect_timeout": 5}
+    # As start-up options they survive the RESET ALL at the beginning of each transaction.
+    options: dict[str, Any] = {"application_name": "dentatool", "connect_timeout": 5, "options": "-c TimeZone=UTC"}
     if "sslmode" in facts:
         options["sslmode"] = facts["sslmode"]
     return {

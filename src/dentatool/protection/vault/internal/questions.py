@@ -46,22 +46,27 @@ class SealedColumn(Col):
     target: SealedField
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        sql, params = self.bare_sql(compiler, connection)
+        return _OnlyForSelect(sql, str(self.target.place)), params
+
+    def bare_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        """The column itself, for the two permitted questions."""
         sql, params = super().as_sql(compiler, connection)
-        return _OnlyForSelect(sql, str(self.target.place)), list(params)
+        return sql, list(params)
 
 
 class _BareColumn:
-    """For the two permitted questions."""
-
     def process_lhs(self, compiler: Any, connection: Any, lhs: Any = None) -> tuple[str, list[Any]]:
-        sql, params = super().process_lhs(compiler, connection, lhs)  # type: ignore[misc]
-        return getattr(sql, "bare", sql), params
+        column: SealedColumn = lhs or self.lhs  # type: ignore[attr-defined]
+        return column.bare_sql(compiler, connection)
 
 
 class IsEmpty(_BareColumn, Exact):  # type: ignore[misc]
     """`filter(name="")`"""
 
     def get_prep_lookup(self) -> Any:
+        if self.rhs is None:
+            return None  # Django asks `isnull` instead
         if self.rhs not in ("", b""):
             raise SealedFieldError(f"{self.lhs.target.place} ist versiegelt: gesucht wird mit find_sealed.")
         return b""
