@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, make_password
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.http import HttpRequest
 from django.middleware.csrf import rotate_token
 from django.utils import timezone
@@ -51,7 +51,19 @@ class Person:
 
 
 def find_session(token: str, *, is_action: bool = True) -> tuple[Any, ...] | None:
-    """The live session of this token as the door's row, or None. Renews the idle time."""
+    """The live session of this token as the door's row, or None. Renews the idle time.
+
+    The first question of every request: if the connection is gone (the database restarted), it is
+    asked again on a new one; nothing has been done yet, so that is safe.
+    """
+    try:
+        return _ask_door(token, is_action)
+    except DatabaseError:
+        connection.close()
+        return _ask_door(token, is_action)
+
+
+def _ask_door(token: str, is_action: bool) -> tuple[Any, ...] | None:
     with connection.cursor() as cursor:
         cursor.execute("select * from protection.door_open_session(%s, %s)", [_hash(token), is_action])
         found: tuple[Any, ...] | None = cursor.fetchone()

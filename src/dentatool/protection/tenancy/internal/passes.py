@@ -99,6 +99,7 @@ def _begin_with(signed: str) -> None:
     """BEGIN and the pass in one round trip (two would cost 0.1 ms on every request)."""
     # RESET ALL: nothing that an earlier request set on this connection reaches this laboratory.
     # psycopg sees the open transaction afterwards and sends no BEGIN of its own.
-    result = connection.connection.pgconn.exec_(f"BEGIN; RESET ALL; SET LOCAL dentatool.pass = '{signed}'".encode())
+    begin = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; RESET ALL; SET LOCAL dentatool.pass = '{signed}'"
+    result = connection.connection.pgconn.exec_(begin.encode())
     if result.status != ExecStatus.COMMAND_OK:
         raise OperationalError((result.error_message or b"").decode(errors="replace"))
