@@ -161,11 +161,12 @@ def test_a_row_copied_under_a_new_id_is_refused_and_its_original_untouched(anna,
         copied.pk = uuid4()
         with pytest.raises(DecryptError):
             _ = copied.name
-        with pytest.raises(DecryptError):
-            copied.save()
-        copied._state.adding = True
-        with pytest.raises(DecryptError):
-            copied.save()
+    with pytest.raises(DecryptError), anna.at_work():
+        copied.save()
+    copied._state.adding = True
+    with pytest.raises(DecryptError), anna.at_work():
+        copied.save()
+    with anna.at_work():
         assert [one.pk for one in specimens.objects.all()] == [row.pk]
 
 
@@ -184,12 +185,13 @@ def test_a_ciphertext_put_by_hand_into_another_row_or_column_is_refused(anna, sp
         with pytest.raises(DecryptError):
             again.name_sealed = loose
         with pytest.raises(DecryptError):
-            again.name = specimens.objects.get(pk=first.pk).name_sealed
-            again.save()
-        with pytest.raises(DecryptError):
             again.remarks = loose
-        with pytest.raises(DecryptError):
-            specimens(name=loose).save()
+    with pytest.raises(DecryptError), anna.at_work():
+        again.name = specimens.objects.get(pk=first.pk).name_sealed
+        again.save()
+    with pytest.raises(DecryptError), anna.at_work():
+        specimens(name=loose).save()
+    with anna.at_work():
         assert specimens.objects.get(pk=second.pk).name == "Zwei"
 
 
@@ -217,9 +219,9 @@ def test_full_clean_checks_the_plain_value(anna, specimens):
 
 @pytest.mark.parametrize("wrong", ["x" * 201, "a\0b", "a\ud800b", None])
 def test_what_must_not_be_sealed_is_refused_even_without_full_clean(anna, specimens, wrong):
+    with pytest.raises(ValidationError), anna.at_work():
+        specimens.objects.create(name=wrong)
     with anna.at_work():
-        with pytest.raises(ValidationError):
-            specimens.objects.create(name=wrong)
         assert specimens.objects.count() == 0
 
 
@@ -287,8 +289,8 @@ def test_counting_grouping_and_distinct_work_beside_sealed_columns(anna, specime
     with anna.at_work():
         first = specimens.objects.create(name="Eins")
         specimens.objects.create(name="Zwei", twin=first)
-        (counted,) = specimens.objects.annotate(others=models.Count("specimen")).filter(others=1)
-        assert (counted.name, counted.others) == ("Eins", 1)
+        counted = specimens.objects.values("name").annotate(others=models.Count("twin")).filter(others=1)
+        assert [type(row["name"]) for row in counted] == [Ciphertext]
         assert specimens.objects.distinct().count() == 2
         assert len(specimens.objects.all().union(specimens.objects.all())) == 2
 
