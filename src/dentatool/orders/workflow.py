@@ -122,7 +122,7 @@ def _step_table() -> tuple[Step, ...]:
         Step(s.DELIVERED, s.FINISHED, "Lieferung zurücknehmen", change),
         Step(s.DELIVERED, s.CLOSED, "Ohne Rechnung abschließen", bill, ("goodwill",), needs_reason=True),
         Step(s.BILLED, s.CLOSED, "Abschließen", bill),
-        Step(s.CLOSED, s.BILLED, "Wieder öffnen", bill, ("returns",)),
+        Step(s.CLOSED, s.BILLED, "Wieder öffnen", bill, ("was_billed",)),
         Step(s.FINISHED, s.BILLED, "Abrechnen", bill, ("rules", "lines", "delivery"), by_billing=True),
         Step(s.DELIVERED, s.BILLED, "Abrechnen", bill, ("rules", "lines", "delivery"), by_billing=True),
         Step(s.BILLED, s.FINISHED, "Abrechnung zurücknehmen", bill, ("returns",), by_billing=True),
@@ -146,7 +146,7 @@ def _step_table() -> tuple[Step, ...]:
 STEPS: Final = _step_table()
 
 
-def steps_from(state: State, facts: Facts, held: Collection[str], *, came_only: bool = True) -> tuple[Step, ...]:
+def steps_from(state: State, facts: Facts, held: Collection[str]) -> tuple[Step, ...]:
     """The steps a person with these permissions (names) may see as buttons, in the order of the table.
 
     Steps whose guard objects are shown too, so that the person learns why; those that lead back to another state
@@ -158,8 +158,9 @@ def steps_from(state: State, facts: Facts, held: Collection[str], *, came_only: 
         if step.before is state
         and not step.by_billing
         and step.permission in held
-        and not ("returns" in step.guards and came_only and facts.came_from is not step.after)
+        and not ("returns" in step.guards and facts.came_from is not step.after)
         and not ("goodwill" in step.guards and not facts.is_goodwill)
+        and not ("was_billed" in step.guards and facts.came_from not in BILLABLE)
     )
 
 
@@ -209,6 +210,10 @@ def _returns(facts: Facts, step: Step) -> str:
     return "" if facts.came_from is step.after else _no_step(step.before, step.after)
 
 
+def _was_billed(facts: Facts, step: Step) -> str:
+    return "" if facts.came_from in BILLABLE else _no_step(step.before, step.after)
+
+
 def _is_goodwill(facts: Facts, _step: Step) -> str:
     return "" if facts.is_goodwill else "Ohne Rechnung lassen sich nur Kulanzaufträge abschließen."
 
@@ -220,4 +225,5 @@ GUARDS: Final[dict[str, Callable[[Facts, Step], str]]] = {
     "delivery": _has_delivery,
     "returns": _returns,
     "goodwill": _is_goodwill,
+    "was_billed": _was_billed,
 }

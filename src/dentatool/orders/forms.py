@@ -1,0 +1,212 @@
+"""What is typed about orders, in German words. Rules of the trade stay in the actions."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from dentatool.catalogue.models import ServiceChain
+from dentatool.kit.forms import DateField, Form, ModelForm, MoneyField, QuantityField, RecordChoiceField, TeethField
+from dentatool.orders.choosing import chain_named, practice_typed
+from dentatool.orders.models import AREAS, Art, Care, Insurance, Order, Patient, Position
+from dentatool.practices.models import Dentist, Practice
+from dentatool.values.money import Unreadable
+from dentatool.values.order_number import LONGEST, check, normalise
+from dentatool.values.tooth import format_teeth, parse_teeth
+
+VAT_CHOICES = [("", "wie üblich"), ("70", "7 %"), ("190", "19 %"), ("50", "5 %"), ("160", "16 %"), ("0", "0 %")]
+
+
+class OrderNumberField(forms.CharField):
+    """An Auftragsnummer as typed or scanned. Wrong ones are kept, only endless ones refused."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        attrs = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "characters", "data-order-number": ""}
+        super().__init__(max_length=200, required=False, widget=forms.TextInput(attrs=attrs), **kwargs)
+
+    def clean(self, value: Any) -> str:
+        number = normalise(super().clean(value))
+        if len(number) > LONGEST:
+            raise ValidationError(str(check(number)[0]), code="too_long")  # type: ignore[index]
+        return number
+
+
+class IntakeForm(Form):
+    """A new order, in the order in which a slip is read: number, practice, patient, work, teeth, dates."""
+
+    order_number = OrderNumberField(label=_("Auftragsnummer"))
+    practice = forms.CharField(label=_("Praxis"), max_length=200)
+    dentist = RecordChoiceField(Dentist.objects.none(), label=_("Behandler"), required=False, empty_label="wie üblich")
+    patient = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    patient_name = forms.CharField(label=_("Patient"), max_length=120, required=False)
+    pseudonym = forms.CharField(label=_("Patientennummer"), max_length=40, required=False)
+    birth_date = DateField(label=_("Geburtsdatum"), required=False, past=True)
+    insurance = forms.ChoiceField(label=_("Versicherung"), choices=Insurance.choices, initial=Insurance.STATUTORY)
+    work = forms.CharField(label=_("Art der Arbeit"), max_length=80)
+    area = forms.ChoiceField(label=_("Bereich"), choices=[("", "automatisch"), *AREAS], required=False)
+    care = forms.ChoiceField(label=_("Versorgungsform"), choices=Care.choices, initial=Care.REGULAR)
+    teeth = TeethField(label=_("Zähne"), required=False)
+    shade = forms.CharField(label=_("Zahnfarbe"), max_length=40, required=False)
+    tray = forms.CharField(label=_("Schale"), max_length=20, required=False)
+    shipments = forms.IntegerField(label=_("Versandgänge"), min_value=0, max_value=30, initial=1, required=False)
+    received_on = DateField(label=_("Eingang"), required=False)
+    due_on = DateField(label=_("Liefertermin"), required=False)
+    remarks = forms.CharField(label=_("Bemerkungen"), required=False, widget=forms.Textarea(attrs={"rows": 2}))
+    intake_key = forms.UUIDField(required=False, widget=forms.HiddenInput)
+
+    chosen: Practice | None = None
+    chain: ServiceChain | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["dentist"].queryset = Dentist.objects.filter(active=True).select_related("practice")
+        off = {"autocomplete": "off"}
+        self.fields["practice"].widget.attrs.update(off | {"list": "praxen", "data-practice": ""})
+        self.fields["work"].widget.attrs.update(off | {"list": "arbeiten", "data-work": ""})
+        self.fields["patient_name"].widget.attrs.update(off | {"data-patient-name": ""})
+        for name in ("pseudonym", "shade", "tray"):
+            self.fields[name].widget.attrs.update(off)
+        self.fields["shade"].widget.attrs["list"] = "farben"
+
+    def clean_practice(self) -> str:
+        self.chosen = practice_typed(self.cleaned_data["practice"])
+        return self.cleaned_data["practice"]
+
+    def clean_work(self) -> str:
+        self.chain = chain_named(self.cleaned_data["work"])
+        return self.chain.name if self.chain else self.cleaned_data["work"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        dentist, received, due = cleaned.get("dentist"), cleaned.get("received_on"), cleaned.get("due_on")
+        if dentist and self.chosen and dentist.practice_id != self.chosen.pk:
+            self.add_error("dentist", "Dieser Behandler gehört zu einer anderen Praxis. Bitte einen der Praxis wählen.")
+        if received and due and due < received:
+            self.add_error("due_on", "Der Liefertermin liegt vor dem Eingang. Bitte eines der Daten ändern.")
+        if cleaned.get("patient_name") and self.chosen and self.chosen.no_names:
+            self.add_error(
+                "patient_name", "Diese Praxis möchte keine Patientennamen im Labor. Bitte nur die Patientennummer angeben."
+            )
+        return cleaned
+
+
+class OrderForm(ModelForm):
+    """Changing an order. Once it is billed, only what does not touch the invoice."""
+
+    order_number = OrderNumberField(label=_("Auftragsnummer"))
+    dentist = RecordChoiceField(Dentist.objects.none(), label=_("Behandler"), required=False)
+    teeth = TeethField(label=_("Zähne"), required=False)
+    received_on = DateField(label=_("Eingang"))
+    due_on = DateField(label=_("Liefertermin"), required=False)
+    delivered_on = DateField(label=_("Geliefert am"), required=False)
+    remarks = forms.CharField(label=_("Bemerkungen"), required=False, widget=forms.Textarea(attrs={"rows": 3}))
+
+    class Meta:
+        model = Order
+        fields = [
+            *("order_number", "dentist", "kind", "area", "care", "teeth", "shade", "tray"),
+            *("received_on", "due_on", "delivered_on", "remarks"),
+        ]
+
+    def __init__(self, *args: Any, settled_fields: frozenset[str] = frozenset(), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.is_settled:
+            for name in set(self.fields) - settled_fields - {"version"}:
+                del self.fields[name]
+        else:
+            self.fields["dentist"].queryset = Dentist.objects.filter(practice_id=self.instance.practice_id)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        received, due = cleaned.get("received_on"), cleaned.get("due_on")
+        if received and due and due < received:
+            self.add_error("due_on", "Der Liefertermin liegt vor dem Eingang. Bitte eines der Daten ändern.")
+        return cleaned
+
+    def changes(self) -> dict[str, Any]:
+        """The changed columns of the order; teeth travel apart."""
+        return {name: self.cleaned_data[name] for name in self.changed_data if name not in ("teeth", "version")}
+
+
+class PositionForm(Form):
+    """One line. The number alone is enough: text, price and tax then come from the lists."""
+
+    number = forms.CharField(label=_("Nummer"), max_length=20, required=False)
+    art = forms.ChoiceField(label=_("Art"), choices=[("", "automatisch"), *Art.choices], required=False)
+    text = forms.CharField(label=_("Text"), max_length=120, required=False)
+    quantity_milli = QuantityField(label=_("Menge"), required=False, min_value=0)
+    price_cents = MoneyField(label=_("Einzelpreis"), required=False, min_value=0, max_value=99_999_999)
+    vat_permille = forms.ChoiceField(label=_("MwSt."), choices=VAT_CHOICES, required=False)
+    tooth = forms.CharField(label=_("Zahn"), max_length=60, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs["autocomplete"] = "off"
+        self.fields["number"].widget.attrs.update({"data-number": "", "list": "leistungen"})
+
+    def clean_tooth(self) -> str:
+        try:
+            return format_teeth(parse_teeth(self.cleaned_data["tooth"]))
+        except Unreadable as reason:
+            raise ValidationError(str(reason), code="unreadable") from reason
+
+    @classmethod
+    def of(cls, position: Position) -> "PositionForm":
+        """The form filled with a stored line."""
+        names = ("number", "art", "text", "quantity_milli", "tooth")
+        stored = {name: getattr(position, name) for name in names}
+        shows_price = position.manual or position.art != Art.BEL
+        stored["price_cents"] = position.price_cents if shows_price else None
+        stored["vat_permille"] = str(position.vat_permille)
+        return cls(initial=stored)
+
+
+class StepForm(Form):
+    """Which state, and why."""
+
+    to = forms.CharField(max_length=16)
+    reason = forms.CharField(max_length=500, required=False)
+
+
+class ChainForm(Form):
+    """A service chain for an existing order; its variables are added as fields by the view."""
+
+    chain = RecordChoiceField(ServiceChain.objects.none(), label=_("Leistungskette"))
+
+    def __init__(self, *args: Any, variables: dict[str, tuple[str, int]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["chain"].queryset = ServiceChain.objects.all()
+        for name, (label, count) in variables.items():
+            self.fields[name] = forms.IntegerField(label=label, min_value=0, max_value=99, initial=count, required=False)
+        self._speak_german()
+        self.names = tuple(variables)
+
+    def variables(self) -> dict[str, int]:
+        return {name: self.cleaned_data.get(name) or 0 for name in self.names}
+
+
+class PatientForm(ModelForm):
+    """A patient's card. A practice that wants no names gets none stored."""
+
+    name = forms.CharField(label=_("Name"), max_length=120, required=False)
+    birth_date = DateField(label=_("Geburtsdatum"), required=False, past=True)
+    allergies = forms.CharField(
+        label=_("Allergien und Materialausschlüsse"), required=False, widget=forms.Textarea(attrs={"rows": 2})
+    )
+    remarks = forms.CharField(label=_("Bemerkungen"), required=False, widget=forms.Textarea(attrs={"rows": 3}))
+
+    class Meta:
+        model = Patient
+        fields = ["practice", "pseudonym", "name", "birth_date", "insurance", "allergies", "remarks"]
+        field_classes = {"practice": RecordChoiceField}
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        practice = cleaned.get("practice")
+        if not (cleaned.get("name") or cleaned.get("pseudonym")):
+            self.add_error("pseudonym", "Bitte die Patientennummer der Praxis oder den Namen angeben.")
+        if practice and practice.no_names and cleaned.get("name"):
+            self.add_error("name", "Diese Praxis möchte keine Patientennamen im Labor. Bitte nur die Nummer angeben.")
+        return cleaned

@@ -1,0 +1,188 @@
+"""Taking in an order and changing what was ordered."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils.timezone import localdate
+
+from dentatool.catalogue.models import ServiceChain
+from dentatool.kit.errors import NotYet
+from dentatool.orders.lines import Repriced, apply_chain, reprice
+from dentatool.orders.models import NumberState, Order, OrderTooth, Patient
+from dentatool.orders.numbering import next_number
+from dentatool.orders.workflow import State
+from dentatool.practices.models import Dentist, KnownLocation, Practice
+from dentatool.values.order_number import LONGEST, OrderNumber, check, normalise
+from dentatool.values.shade import normalise_shade
+from dentatool.values.tooth import format_teeth, in_order
+
+# What may still change once the order is billed: the Auftragsnummer may come late (a new XML, the same invoice).
+CHANGEABLE_WHEN_SETTLED = frozenset({"order_number", "remarks", "tray"})
+_REPRICING = frozenset({"due_on", "delivered_on", "area"})
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """What the practice ordered, besides who ordered it for whom."""
+
+    order_number: str = ""
+    area: str = ""
+    care: str = "regel"
+    kind: str = ""
+    shade: str = ""
+    tray: str = ""
+    received_on: date | None = None
+    due_on: date | None = None
+    remarks: str = ""
+
+
+@transaction.atomic
+def create_order(
+    practice: Practice,
+    ordered: Ordered,
+    *,
+    dentist: Dentist | None = None,
+    patient: Patient | None = None,
+    teeth: Mapping[int, str] | None = None,
+    chain: ServiceChain | None = None,
+    variables: Mapping[str, int] | None = None,
+    intake_key: UUID | None = None,
+    state: State = State.RECEIVED,
+) -> Order:
+    """Take in an order with its teeth and, by a service chain, its positions.
+
+    `intake_key` names the form: sent twice, it gives the same order, also when both arrive at the same moment.
+    An Auftragsnummer that is wrong or missing is kept and marked; there is no XML until it is right.
+    """
+    if intake_key and (twin := Order.objects.filter(intake_key=intake_key).first()):
+        return twin
+    received = ordered.received_on or localdate()
+    order = Order(
+        practice=practice,
+        dentist=dentist or _only_dentist(practice),
+        patient=patient,
+        area=ordered.area or area_of(ordered.order_number) or getattr(chain, "area", "") or "ZE",
+        care=ordered.care,
+        kind=ordered.kind or getattr(chain, "name", ""),
+        shade=normalise_shade(ordered.shade),
+        tray=ordered.tray,
+        received_on=received,
+        due_on=ordered.due_on,
+        remarks=ordered.remarks,
+        intake_key=intake_key,
+        state=state,
+    )
+    set_order_number(order, ordered.order_number)
+    try:
+        with transaction.atomic():
+            order.number = next_number(received)
+            order.save(force_insert=True)
+    except IntegrityError:
+        return _twin_of(intake_key)
+    set_teeth(order, teeth or {})
+    learn_location(order)
+    if chain is not None:
+        apply_chain(order, chain, variables or {})
+    return order
+
+
+@transaction.atomic
+def change_order(order: Order, changed: Mapping[str, Any], *, teeth: Mapping[int, str] | None = None) -> Repriced:
+    """Store the changed fields; a new day of delivery or area reprices what no person priced.
+
+    :raises NotYet: the order is billed and more than the Auftragsnummer, tray or remarks would change.
+    """
+    if order.is_settled and (set(changed) - CHANGEABLE_WHEN_SETTLED or teeth is not None):
+        raise NotYet(
+            f"Der Auftrag {order.number} ist {order.state_label.lower()}. "
+            "Ändern lassen sich nur noch Auftragsnummer, Schale und Bemerkungen."
+        )
+    number = changed.get("order_number")
+    for name, value in changed.items():
+        setattr(order, name, value)
+    if number is not None:
+        set_order_number(order, number)
+    order.shade = normalise_shade(order.shade)
+    order.save()
+    if teeth is not None:
+        set_teeth(order, teeth)
+    if number:
+        learn_location(order)
+    return reprice(order) if _REPRICING & set(changed) else Repriced()
+
+
+def set_order_number(order: Order, typed: str) -> None:
+    """Store the number normalised, never repaired, and what is known about it. Does not save."""
+    number = normalise(typed[:200])
+    order.order_number = number[:LONGEST]
+    if not number:
+        order.number_state = NumberState.MISSING
+    else:
+        order.number_state = NumberState.VALID if isinstance(check(number), OrderNumber) else NumberState.WRONG
+
+
+def area_of(typed: str) -> str:
+    """The area that a right Auftragsnummer names, else nothing."""
+    number = check(typed)
+    return number.area if isinstance(number, OrderNumber) else ""
+
+
+def set_teeth(order: Order, marked: Mapping[int, str]) -> None:
+    """Replace the order's teeth, touching only what differs."""
+    known = {tooth.tooth: tooth for tooth in order.teeth.all()}
+    for number in known.keys() - marked.keys():
+        known[number].delete()
+    for number, part in marked.items():
+        if number not in known:
+            OrderTooth.objects.create(order=order, tooth=number, part=part)
+        elif known[number].part != part:
+            known[number].part = part
+            known[number].save(update_fields=["part"])
+    text = format_teeth(marked)
+    if text != order.teeth_text:
+        order.teeth_text = text[:200]
+        order.save(update_fields=["teeth_text"])
+
+
+def teeth_of(order: Order) -> dict[int, str]:
+    """``{14: "krone"}`` in the order of the chart."""
+    marked = {tooth.tooth: tooth.part for tooth in order.teeth.all()}
+    return {number: marked[number] for number in in_order(marked)}
+
+
+def learn_location(order: Order) -> None:
+    """Remember that this location number belongs to the practice, unless another practice is known for it."""
+    number = check(order.order_number) if order.has_valid_number else None
+    if isinstance(number, OrderNumber) and practice_at(number.location) is None:
+        KnownLocation.objects.create(practice=order.practice, number=number.location)
+
+
+def practice_at(location: str) -> Practice | None:
+    """The practice known for a location number (Standortnummer)."""
+    known = KnownLocation.objects.filter(number=location).select_related("practice").order_by("id").first()
+    return known.practice if known else None
+
+
+def stranger_at(order: Order) -> Practice | None:
+    """The other practice that the order's location number is known for, if any: a slip is likely."""
+    number = check(order.order_number) if order.has_valid_number else None
+    if not isinstance(number, OrderNumber):
+        return None
+    known = practice_at(number.location)
+    return known if known is not None and known.pk != order.practice_id else None
+
+
+def _only_dentist(practice: Practice) -> Dentist | None:
+    dentists = list(Dentist.objects.filter(practice=practice, active=True)[:2])
+    return dentists[0] if len(dentists) == 1 else None
+
+
+def _twin_of(intake_key: UUID | None) -> Order:
+    twin = Order.objects.filter(intake_key=intake_key).first() if intake_key else None
+    if twin is None:
+        raise NotYet("Der Auftrag konnte nicht angelegt werden. Bitte die Angaben prüfen und noch einmal speichern.")
+    return twin
