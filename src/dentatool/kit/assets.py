@@ -20,13 +20,17 @@ SCRIPTS = ("keys", "forms", "rows", "menus", "teeth")
 @cache
 def style_links() -> SafeString:
     """All style sheets as link elements."""
-    return format_html_join("\n", '<link rel="stylesheet" href="{}">', ((static(f"kit/css/{name}.css"),) for name in STYLES))
+    return format_html_join(
+        "\n", '<link rel="stylesheet" href="{}">', ((static(f"kit/css/{name}.css"),) for name in STYLES)
+    )
 
 
 def script_tags(nonce: str) -> SafeString:
     """All scripts as modules that the page's nonce admits."""
     return format_html_join(
-        "\n", '<script type="module" src="{}" nonce="{}"></script>', ((address, nonce) for address in _script_addresses())
+        "\n",
+        '<script type="module" src="{}" nonce="{}"></script>',
+        ((address, nonce) for address in _script_addresses()),
     )
 
 

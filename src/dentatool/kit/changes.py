@@ -42,7 +42,9 @@ def changes_of(record: Record, most: int = MOST) -> list[Happening]:
     entries = list(history_of(record)[:most])
     people = names_of({entry.actor_id for entry in entries if entry.actor_id})
     return [
-        Happening(entry.at, _person(entry, people), _ACTIONS.get(entry.action, entry.action), list(changes_in(record, entry)))
+        Happening(
+            entry.at, _person(entry, people), _ACTIONS.get(entry.action, entry.action), list(changes_in(record, entry))
+        )
         for entry in entries
     ]
 

@@ -24,7 +24,9 @@ def both_values(form: ModelForm, stored: Record) -> list[Difference]:
     for bound in form.visible_fields():
         theirs, mine = current[bound.name].value(), bound.value()
         if _text(theirs) != _text(mine):
-            found.append(Difference(str(bound.label), _readable(form, bound.name, theirs), _readable(form, bound.name, mine)))
+            found.append(
+                Difference(str(bound.label), _readable(form, bound.name, theirs), _readable(form, bound.name, mine))
+            )
     return found
 
 

@@ -7,6 +7,7 @@ The Gate turns them into a page when the view does not show them itself.
 from typing import ClassVar
 from uuid import uuid4
 
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -40,7 +41,7 @@ class Gone(PersonError):
     title = "Nicht mehr vorhanden"
 
 
-class BadQuery(PersonError):
+class BadQuery(PersonError, BadRequest):
     """The address asks for an unknown sorting, page or filter."""
 
     status = 400
@@ -55,9 +56,11 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
             request, 413, "Das ist zu groß", "Es wurden mehr Daten gesendet, als diese Seite annimmt.",
             "Teilen Sie die Eingabe auf oder wählen Sie eine kleinere Datei.",
         )  # fmt: skip
-    message = str(exception) if isinstance(exception, PersonError) else "Die Anfrage ist unvollständig oder verändert."
+    if isinstance(exception, PersonError):
+        return error_page(request, 400, exception.title, str(exception), "Gehen Sie zurück zur Liste.")
     return error_page(
-        request, 400, "Diese Anfrage ist nicht richtig", message, "Gehen Sie zurück, laden Sie die Seite neu und versuchen Sie es noch einmal."
+        request, 400, "Diese Anfrage ist nicht richtig", "Die Anfrage ist unvollständig oder verändert.",
+        "Laden Sie die Seite neu und versuchen Sie es noch einmal.",
     )  # fmt: skip
 
 
@@ -91,7 +94,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     facts = {
         "title": "Da ist etwas schiefgegangen",
         "message": "Der Fehler liegt bei uns. Es wurde nichts gespeichert.",
-        "what_to_do": "Versuchen Sie es in einer Minute noch einmal. Bleibt es dabei, nennen Sie dem Betreiber den Vorgang.",
+        "what_to_do": "Versuchen Sie es gleich noch einmal. Sonst nennen Sie dem Betreiber den Vorgang.",
         "reference": _reference(request),
         "status": 500,
     }

@@ -62,7 +62,9 @@ class NumberField(TypedField):
 
     inputmode = "decimal"
 
-    def __init__(self, *, min_value: int | None = None, max_value: int | None = None, unit: str = "", **kwargs: Any) -> None:
+    def __init__(
+        self, *, min_value: int | None = None, max_value: int | None = None, unit: str = "", **kwargs: Any
+    ) -> None:
         self.min_value, self.max_value, self.unit = min_value, max_value, unit
         super().__init__(**kwargs)
 

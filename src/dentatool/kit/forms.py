@@ -9,8 +9,17 @@ from typing import Any
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.validators import MaxLengthValidator, MaxValueValidator, MinValueValidator
+from django.db import models
 
-from dentatool.kit.fields import DateField, MoneyField, PermilleField, QuantityField, RecordChoiceField, TypedField
+from dentatool.kit.fields import (
+    DateField,
+    MoneyField,
+    NumberField,
+    PermilleField,
+    QuantityField,
+    RecordChoiceField,
+    TypedField,
+)
 from dentatool.kit.teeth import TeethField
 
 __all__ = [
@@ -62,6 +71,13 @@ class ModelForm(GermanMessages, forms.ModelForm):
 
     conflict = False
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let the fields that Django makes from the model read what Germans type."""
+        super().__init_subclass__(**kwargs)
+        meta = cls.__dict__.get("Meta")
+        if meta is not None and not hasattr(meta, "formfield_callback"):
+            meta.formfield_callback = staticmethod(german_field)
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not self.instance._state.adding:
@@ -79,7 +95,8 @@ class ModelForm(GermanMessages, forms.ModelForm):
         if shown is not None and not self.instance._state.adding and shown != self.instance.version:
             self.conflict = True
             raise ValidationError(
-                "Dieser Eintrag wurde inzwischen von jemand anderem geändert. Bitte beide Stände vergleichen.", code="conflict"
+                "Dieser Eintrag wurde inzwischen von jemand anderem geändert. Bitte beide Stände vergleichen.",
+                code="conflict",
             )
         return cleaned
 
@@ -101,26 +118,55 @@ class ModelForm(GermanMessages, forms.ModelForm):
                 if name == NON_FIELD_ERRORS and problem.code in ("unique", "unique_together") and checked:
                     label = self.fields[checked[-1]].label
                     placed.setdefault(checked[-1], []).append(
-                        ValidationError(f"{label}: Diese Angabe gibt es schon. Bitte eine andere wählen.", code="unique")
+                        ValidationError(
+                            f"{label}: Diese Angabe gibt es schon. Bitte eine andere wählen.", code="unique"
+                        )
                     )
                 else:
                     placed.setdefault(name, []).append(problem)
         return ValidationError(placed)
 
 
+_BY_ENDING: dict[str, type[NumberField]] = {
+    "_cents": MoneyField,
+    "_milli": QuantityField,
+    "_permille": PermilleField,
+}
+
+
+def german_field(db_field: models.Field, **kwargs: Any) -> forms.Field | None:
+    """The form field of a model's field: days, money, quantities and records in the kit's own kinds."""
+    made = db_field.formfield(**kwargs)
+    if made is None:
+        return None
+    shared = {"label": made.label, "required": made.required, "help_text": made.help_text, "initial": made.initial}
+    if "widget" in kwargs:
+        shared["widget"] = kwargs["widget"]
+    if type(made) is forms.DateField:
+        return DateField(past="birth" in db_field.name, **shared)
+    if type(made) is forms.ModelChoiceField:
+        return RecordChoiceField(made.queryset, **shared)
+    if type(made) is forms.IntegerField:
+        for ending, kind in _BY_ENDING.items():
+            if db_field.name.endswith(ending):
+                is_positive = isinstance(db_field, models.PositiveIntegerField | models.PositiveSmallIntegerField)
+                return kind(**shared, **({"min_value": 0} if is_positive and kind is not PermilleField else {}))
+    return made
+
+
 _STALE = "Der Stand dieses Eintrags fehlt. Bitte die Seite neu laden und die Änderung noch einmal eingeben."
 
 
 def _messages_for(field: forms.Field, label: str) -> dict[str, str]:
-    found = {"required": f"{label}: Bitte ausfüllen.", "invalid": f"{label}: Diese Eingabe ist nicht lesbar."}
+    found = {"required": f"Bitte „{label}“ ausfüllen.", "invalid": f"{label}: Diese Eingabe ist nicht lesbar."}
     if isinstance(field, forms.ChoiceField | forms.ModelChoiceField):
-        found["required"] = f"{label}: Bitte etwas auswählen."
+        found["required"] = f"Bitte „{label}“ auswählen."
         found["invalid_choice"] = f"{label}: Diese Auswahl ist nicht vorhanden."
     elif isinstance(field, forms.BooleanField):
-        found["required"] = f"{label}: Bitte ankreuzen."
+        found["required"] = f"Bitte „{label}“ ankreuzen."
     elif isinstance(field, forms.FileField):
         found |= {
-            "required": f"{label}: Bitte eine Datei wählen.",
+            "required": f"Bitte bei „{label}“ eine Datei wählen.",
             "empty": f"{label}: Die Datei ist leer.",
             "missing": f"{label}: Es wurde keine Datei gesendet.",
         }

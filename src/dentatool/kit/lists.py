@@ -7,6 +7,7 @@ from functools import cached_property, reduce
 from operator import or_
 from typing import Any
 
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.core.paginator import InvalidPage, Page, Paginator
 from django.db.models import Case, F, Model, OrderBy, Q, QuerySet, Value, When
 from django.http import HttpRequest
@@ -149,7 +150,7 @@ def sort_of(request: HttpRequest, offered: Iterable[str], default: str) -> str:
 def _found(queryset: QuerySet[Any], search: Any, text: str) -> Any:
     if callable(search):
         return search(queryset, text)
-    # Every word must occur somewhere; icontains is upper(...) like, fine for the hundreds of a laboratory's master data.
+    # Every word must occur somewhere. icontains reads all rows: fine for the hundreds of a laboratory's master data.
     for word in text.split()[:8]:
         queryset = queryset.filter(reduce(or_, (Q(**{f"{name}__icontains": word}) for name in search)))
     return queryset
@@ -164,15 +165,13 @@ def in_this_order(queryset: QuerySet[Any], ids: Sequence[Any]) -> QuerySet[Any]:
 
 
 def label_of(model: type[Model], column: Column) -> str:
-    """The column's own label, else that of its field, else that of the property's docstring-free name."""
+    """The column's own label, else that of its field. A property needs a label of its own."""
     if column.label:
         return column.label
     try:
         return str(model._meta.get_field(column.name.split(".")[0]).verbose_name)  # type: ignore[union-attr]
-    except LookupError:
-        raise ValueError(f"Column {column.name!r} of {model.__name__} needs a label") from None
-    except Exception as missing:
-        raise ValueError(f"Column {column.name!r} of {model.__name__} needs a label") from missing
+    except FieldDoesNotExist:
+        raise ImproperlyConfigured(f"Column {column.name!r} of {model.__name__} needs a label") from None
 
 
 def cell_of(record: Model, column: Column) -> Cell:

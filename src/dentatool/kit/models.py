@@ -28,10 +28,10 @@ class Job(Record):
     finished_at = models.DateTimeField("Beendet", null=True, blank=True)
 
     not_sealed: ClassVar[dict[str, str]] = {"name": "Name einer Aufgabe des Programms, keine Person"}
-    audit_skip: ClassVar[dict[str, str]] = {
-        column: "Gang der Hintergrundarbeit; was sie ändert, steht bei den Datensätzen selbst"
-        for column in ("attempts", "state", "last_error", "finished_at", "run_at")
-    }
+    audit_skip: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("attempts", "state", "last_error", "finished_at", "run_at"),
+        "Gang der Hintergrundarbeit; was sie ändert, steht bei den Datensätzen selbst",
+    )
 
     class Meta:
         verbose_name, verbose_name_plural = "Hintergrundaufgabe", "Hintergrundaufgaben"

@@ -52,7 +52,7 @@ class RecordPages:
     order: Sequence[str]
     queryset: Callable[[], QuerySet[Any]]
     initial: Callable[[HttpRequest], dict[str, Any]]
-    extra: Extra
+    more: Extra
     templates: Mapping[str, str]
     filters: Mapping[str, Callable[[QuerySet[Any], str], QuerySet[Any]]] = field(default_factory=dict)
 
@@ -87,7 +87,7 @@ class RecordPages:
             "facts": self._facts_of(record),
             "edit": self._if_may(request, "_edit", pk),
             "history": self._address("_history", pk),
-            **self.extra(request, record),
+            **self.more(request, record),
         }
         return self._render(request, "record", facts)
 
@@ -142,7 +142,11 @@ class RecordPages:
         return [(str(bound.label), cell_of(record, Column(bound.name))) for bound in form.visible_fields()]
 
     def _render(self, request: HttpRequest, kind: str, facts: dict[str, Any], status: int = 200) -> HttpResponse:
-        shared = {"singular": self._singular, "plural": str(self.model._meta.verbose_name_plural), "base": self._address("_list")}
+        shared = {
+            "singular": self._singular,
+            "plural": str(self.model._meta.verbose_name_plural),
+            "base": self._address("_list"),
+        }
         return render(request, self.templates[kind], shared | facts, status=status)
 
     def _address(self, suffix: str, *args: Any) -> str:
@@ -174,10 +178,11 @@ def record_pages(
 ) -> list[URLPattern]:
     """The urlpatterns of list, new, page, edit and history of a record.
 
-    `columns`: names of fields or properties, or `Column`s; the first cell is the link. `search`: names of plain columns, or
-    a function (queryset, text) → queryset or list of records. `order`: the order when nobody sorts. `queryset`: e.g. with
-    select_related. `initial`: values of a new form. `extra`: more facts for the record's page. `templates`: own templates
-    for list, record, form, conflict or history (extend kit/record_….html).
+    `columns`: names of fields or properties, or `Column`s; the first cell is the link.
+    `search`: names of plain columns, or a function (queryset, text) → queryset or list of records.
+    `order`: the order when nobody sorts. `queryset`: e.g. with select_related.
+    `initial`: values of a new form. `extra`: more facts for the record's page.
+    `templates`: own templates for list, record, form, conflict or history (extend those of the kit).
     """
     own = {kind: f"kit/record_{kind}.html" for kind in ("list", "record", "form", "conflict", "history")}
     own["record"] = "kit/record.html"
@@ -193,6 +198,6 @@ def record_pages(
         order=tuple(order) or tuple(model._meta.ordering) or ("-created_at",),
         queryset=queryset or model._default_manager.all,
         initial=initial or (lambda request: {}),
-        extra=extra or (lambda request, record: {}),
+        more=extra or (lambda request, record: {}),
         templates={**own, **(templates or {})},
     ).urlpatterns()

@@ -40,7 +40,9 @@ class TeethWidget(forms.TextInput):
 
     def __init__(self, parts: Sequence[tuple[str, str]]) -> None:
         self.parts = parts
-        super().__init__(attrs={"autocomplete": "off", "spellcheck": "false", "maxlength": LONGEST, "data-teeth-text": ""})
+        super().__init__(
+            attrs={"autocomplete": "off", "spellcheck": "false", "maxlength": LONGEST, "data-teeth-text": ""}
+        )
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)
@@ -64,7 +66,9 @@ class TeethField(forms.Field):
         if isinstance(value, Mapping):
             return dict(value)
         if len(value) > LONGEST:
-            raise ValidationError("Die Liste der Zähne ist zu lang. Bitte Bereiche wie 14-16 verwenden.", code="unreadable")
+            raise ValidationError(
+                "Die Liste der Zähne ist zu lang. Bitte Bereiche wie 14-16 verwenden.", code="unreadable"
+            )
         try:
             return read_teeth(value, self.parts)
         except Unreadable as reason:

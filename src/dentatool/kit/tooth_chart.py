@@ -90,7 +90,11 @@ class Chart:
             width = widths[tooth % 10]
             crown, root = shapes[tooth % 10]
             part = self.marked.get(tooth)
-            words = f"{tooth_name(tooth)}: {self.parts.get(part, '') or 'markiert'}" if part is not None else tooth_name(tooth)
+            words = (
+                f"{tooth_name(tooth)}: {self.parts.get(part, '') or 'markiert'}"
+                if part is not None
+                else tooth_name(tooth)
+            )
             yield DrawnTooth(
                 tooth, words, "" if part is None else part or "-", self.marks.get(part or "", ""),
                 x, width, crown, root, teeth in (LOWER, LOWER_MILK),

@@ -6,33 +6,49 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Job',
+            name="Job",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('lab_id', models.UUIDField(editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Angelegt')),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Geändert')),
-                ('version', models.PositiveIntegerField(db_default=1, editable=False, verbose_name='Stand')),
-                ('name', models.CharField(max_length=80, verbose_name='Aufgabe')),
-                ('facts', models.JSONField(default=dict, verbose_name='Angaben')),
-                ('run_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='Frühestens')),
-                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='Versuche')),
-                ('state', models.CharField(choices=[('waiting', 'Wartet'), ('done', 'Erledigt'), ('failed', 'Gescheitert')], default='waiting', max_length=10, verbose_name='Stand')),
-                ('last_error', models.CharField(blank=True, max_length=200, verbose_name='Letzter Fehler')),
-                ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='Beendet')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("lab_id", models.UUIDField(editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Angelegt"
+                    ),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Geändert"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(db_default=1, editable=False, verbose_name="Stand")),
+                ("name", models.CharField(max_length=80, verbose_name="Aufgabe")),
+                ("facts", models.JSONField(default=dict, verbose_name="Angaben")),
+                ("run_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="Frühestens")),
+                ("attempts", models.PositiveSmallIntegerField(default=0, verbose_name="Versuche")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("waiting", "Wartet"), ("done", "Erledigt"), ("failed", "Gescheitert")],
+                        default="waiting",
+                        max_length=10,
+                        verbose_name="Stand",
+                    ),
+                ),
+                ("last_error", models.CharField(blank=True, max_length=200, verbose_name="Letzter Fehler")),
+                ("finished_at", models.DateTimeField(blank=True, null=True, verbose_name="Beendet")),
             ],
             options={
-                'verbose_name': 'Hintergrundaufgabe',
-                'verbose_name_plural': 'Hintergrundaufgaben',
-                'indexes': [models.Index(fields=['lab_id', 'state', 'run_at'], name='job_due')],
+                "verbose_name": "Hintergrundaufgabe",
+                "verbose_name_plural": "Hintergrundaufgaben",
+                "indexes": [models.Index(fields=["lab_id", "state", "run_at"], name="job_due")],
             },
         ),
     ]

@@ -79,6 +79,12 @@ def icon_link() -> SafeString:
     return format_html('<link rel="icon" href="{}" type="image/svg+xml">', static("kit/sign.svg"))
 
 
+@register.simple_tag
+def htmx(nonce: str) -> SafeString:
+    """`{% block head %}{% htmx nonce %}{% endblock %}` on pages whose parts are fetched anew."""
+    return format_html('<script src="{}" nonce="{}" defer></script>', static("django_htmx/htmx-2.min.js"), nonce)
+
+
 @register.simple_tag(takes_context=True)
 def repeat_block(context: template.Context, name: str) -> SafeString:
     """The content of a block once more: a page's title is its heading too."""
@@ -164,7 +170,7 @@ def pager(context: template.Context, page: Page, noun: str = "Treffer") -> dict[
 def with_query(context: template.Context, **changes: Any) -> str:
     """This page's query with some values changed; None or "" takes one away. `href="{% with_query seite=2 %}"`"""
     request = context.get("request")
-    query = {key: values for key, values in request.GET.lists()} if request is not None else {}
+    query = dict(request.GET.lists()) if request is not None else {}
     query.update({key: [str(value)] if value not in (None, "") else [] for key, value in changes.items()})
     return "?" + urlencode([(key, value) for key, values in query.items() for value in values])
 
