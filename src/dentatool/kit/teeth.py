@@ -93,6 +93,8 @@ def read_teeth(text: str, parts: Mapping[str, str]) -> Marked:
     marked: Marked = {}
     for item in _items(text):
         teeth, _, part = item.partition(":")
+        if not teeth:
+            raise Unreadable(f"Vor „:{_short(part)}“ fehlt der Zahn. Bitte so schreiben: 14:krone.")
         marked.update(dict.fromkeys(parse_teeth(teeth), _part(part, parts)))
     return {tooth: marked[tooth] for tooth in in_order(marked)}
 
@@ -120,6 +122,9 @@ def _part(typed: str, parts: Mapping[str, str]) -> str:
     if word in parts:
         return word
     if len(found) != 1:
-        shown = typed if len(typed) <= 20 else typed[:19] + "…"
-        raise Unreadable(f"„{shown}“ ist keine bekannte Versorgung. Möglich sind: {', '.join(parts)}.")
+        raise Unreadable(f"„{_short(typed)}“ ist keine bekannte Versorgung. Möglich sind: {', '.join(parts)}.")
     return found[0]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 20 else text[:19] + "…"
