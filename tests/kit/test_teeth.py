@@ -1,5 +1,7 @@
 """The tooth chart's line of text, and the chart that is drawn from it."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,7 +49,7 @@ def test_the_chart_draws_every_tooth_once_without_overlap():
 
     assert sorted(tooth.number for tooth in drawn) == sorted(TEETH)
     for row in (chart.permanent[:16], chart.permanent[16:], chart.milk[:10], chart.milk[10:]):
-        assert all(left.x + left.width < right.x for left, right in zip(row, row[1:], strict=False))
+        assert all(left.x + left.width < right.x for left, right in pairwise(row))
         assert row[0].x >= 0
         assert row[-1].x + row[-1].width <= chart.width
 

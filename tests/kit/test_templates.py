@@ -12,6 +12,8 @@ from django.test import RequestFactory
 from dentatool.kit import assets
 from dentatool.kit.forms import DateField, Form, MoneyField, TeethField
 
+pytestmark = pytest.mark.usefixtures("unhashed_static")
+
 SHOUT = '<img src=x onerror="alert(1)">'
 
 

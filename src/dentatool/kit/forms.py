@@ -114,17 +114,26 @@ class ModelForm(GermanMessages, forms.ModelForm):
         placed: dict[str, list[ValidationError]] = {}
         for name, problems in errors.error_dict.items():
             for problem in problems:
-                checked = [part for part in (problem.params or {}).get("unique_check", ()) if part in self.fields]
-                if name == NON_FIELD_ERRORS and problem.code in ("unique", "unique_together") and checked:
-                    label = self.fields[checked[-1]].label
-                    placed.setdefault(checked[-1], []).append(
-                        ValidationError(
-                            f"{label}: Diese Angabe gibt es schon. Bitte eine andere wählen.", code="unique"
-                        )
+                target = self._field_of(problem) if name == NON_FIELD_ERRORS else ""
+                if target and problem.code == "unique_together":
+                    label = self.fields[target].label
+                    problem = ValidationError(
+                        f"{label}: Diese Angabe gibt es schon. Bitte eine andere wählen.", "unique"
                     )
-                else:
-                    placed.setdefault(name, []).append(problem)
+                placed.setdefault(target or name, []).append(problem)
         return ValidationError(placed)
+
+    def _field_of(self, problem: ValidationError) -> str:
+        """The last field that a broken uniqueness is about, if this form has it."""
+        about = list((problem.params or {}).get("unique_check", ()))
+        for constraint in self.instance._meta.constraints:
+            if not about and _doubled(constraint, str(problem.message)):
+                about = list(constraint.fields)
+        return next((name for name in reversed(about) if name in self.fields), "")
+
+
+def _doubled(constraint: models.BaseConstraint, message: str) -> bool:
+    return isinstance(constraint, models.UniqueConstraint) and str(constraint.get_violation_error_message()) == message
 
 
 _BY_ENDING: dict[str, type[NumberField]] = {

@@ -1,0 +1,164 @@
+"""Background work: done once, after the commit, for its own laboratory, and again later when it fails."""
+
+import threading
+from datetime import timedelta
+
+import psycopg
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
+
+from dentatool.kit import jobs
+from dentatool.kit.jobs import enqueue, job, run_due_jobs
+from dentatool.kit.models import Job, JobState
+from dentatool.protection.tenancy import NoPass, current
+from harness.database import connect_as
+
+done: list[tuple] = []
+
+
+@job("kit-test.note")
+def note(**facts):
+    done.append((current().lab_id, facts))
+
+
+@job("kit-test.fail")
+def fail(**facts):
+    Job.objects.create(name="kit-test.note", facts={"left": "behind"})
+    raise ValueError("Erika Mustermann ist kein Zahn")
+
+
+@job("kit-test.broken-sql")
+def broken_sql():
+    Job.objects.create(name="x" * 500)
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    done.clear()
+
+
+def jobs_of(lab):
+    with lab.at_work():
+        return [(found.name, found.state, found.attempts) for found in Job.objects.order_by("created_at")]
+
+
+def test_a_job_runs_once_under_its_own_laboratory(anna, bert):
+    with anna.at_work():
+        enqueue("kit-test.note", order="7")
+    with bert.at_work():
+        enqueue("kit-test.note", order="8")
+
+    assert run_due_jobs(anna.lab_id) == 1
+    assert run_due_jobs(anna.lab_id) == 0
+    assert done == [(anna.lab_id, {"order": "7"})]
+    assert jobs_of(anna) == [("kit-test.note", "done", 1)]
+    assert jobs_of(bert) == [("kit-test.note", "waiting", 0)]
+
+
+def test_what_was_rolled_back_left_no_job(anna):
+    def change_of_mind():
+        with anna.at_work():
+            enqueue("kit-test.note")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        change_of_mind()
+
+    assert (run_due_jobs(anna.lab_id), done) == (0, [])
+
+
+def test_without_a_pass_nothing_can_be_enqueued(database):
+    with pytest.raises(NoPass):
+        enqueue("kit-test.note")
+
+
+def test_unknown_work_is_refused_when_it_is_enqueued(anna):
+    with anna.at_work(), pytest.raises(ImproperlyConfigured):
+        enqueue("kit-test.unknown")
+
+
+def test_a_job_for_later_waits(anna):
+    with anna.at_work():
+        enqueue("kit-test.note", run_at=timezone.now() + timedelta(hours=1))
+
+    assert (run_due_jobs(anna.lab_id), done) == (0, [])
+
+
+def test_a_failed_run_leaves_nothing_behind_but_a_note_without_personal_data_and_is_tried_later(anna):
+    with anna.at_work():
+        enqueue("kit-test.fail")
+
+    assert run_due_jobs(anna.lab_id) == 1
+
+    with anna.at_work():
+        (found,) = Job.objects.all()
+    assert (found.state, found.attempts, found.last_error) == ("waiting", 1, "ValueError")
+    assert timedelta(seconds=50) < found.run_at - timezone.now() <= timedelta(minutes=1)
+    assert run_due_jobs(anna.lab_id) == 0
+
+
+def test_an_error_of_the_database_is_a_failed_run_too(anna):
+    with anna.at_work():
+        enqueue("kit-test.broken-sql")
+
+    assert run_due_jobs(anna.lab_id) == 1
+    assert jobs_of(anna) == [("kit-test.broken-sql", "waiting", 1)]
+
+
+def test_after_the_last_attempt_the_job_counts_as_failed(anna):
+    with anna.at_work():
+        enqueue("kit-test.fail")
+    for _ in range(jobs.MOST_ATTEMPTS):
+        with anna.at_work():
+            Job.objects.filter(state=JobState.WAITING).update(run_at=timezone.now())
+        run_due_jobs(anna.lab_id)
+
+    assert jobs_of(anna) == [("kit-test.fail", "failed", jobs.MOST_ATTEMPTS)]
+
+
+def test_two_workers_never_run_the_same_job(anna, database):
+    with anna.at_work():
+        enqueue("kit-test.note")
+        enqueue("kit-test.note")
+
+    def other_worker():
+        run_due_jobs(anna.lab_id)
+        jobs.connection.close()
+
+    workers = [threading.Thread(target=other_worker) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(20)
+
+    assert len(done) == 2
+    assert jobs_of(anna) == [("kit-test.note", "done", 1)] * 2
+
+
+def test_the_worker_goes_round_beats_and_stops_when_told(anna, database, monkeypatch):
+    stop = threading.Event()
+    with anna.at_work():
+        enqueue("kit-test.note", order="9")
+
+    def due_as_worker():
+        with connect_as(database, "worker") as link:
+            return [found for (found,) in link.execute("select * from protection.door_due_labs()")]
+
+    def note_and_stop(lab_id, stopping):
+        count = run_due_jobs(lab_id, stopping)
+        if done:
+            stop.set()
+        return count
+
+    monkeypatch.setattr(jobs, "due_laboratories", due_as_worker)
+    monkeypatch.setattr(jobs, "run_due_jobs", note_and_stop)
+    jobs.work_forever(stop=stop, pause_s=0.01)
+
+    assert (anna.lab_id, {"order": "9"}) in done
+    assert jobs.seconds_since_heartbeat() < 10
+
+
+def test_the_web_role_may_not_ask_which_laboratories_have_work(app_connection):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        app_connection.execute("select * from protection.door_due_labs()")
