@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from datetime import datetime
@@ -69,6 +70,12 @@ class NameCache:
             self._bytes += known.names.size
             while self._bytes > self._most_bytes:
                 self._drop(next(iter(self._known)))
+
+    def distrust(self, key: Key) -> None:
+        """Have every row compared before these names are used again."""
+        with self._lock:
+            if (known := self._known.get(key)) is not None:
+                known.compared_at = -math.inf
 
     def clear(self) -> None:
         """Forget everything."""

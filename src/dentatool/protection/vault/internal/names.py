@@ -128,8 +128,10 @@ class FoldedNames:
         return frozenset(self._text.split())
 
     def _holding(self, patterns: list[str]) -> Iterator[int]:
-        """Rows with all of the patterns; the longest is the rarest and leads."""
-        leading, *others = sorted(patterns, key=len, reverse=True)
+        """Rows with all of the patterns; the rarest leads."""
+        if not all(pattern in self._text for pattern in patterns):
+            return
+        leading, *others = sorted(patterns, key=self._text.count) if len(patterns) > 1 else patterns
         for place in self._places_of(leading):
             lines = self._lines(place) + "\n"
             if all(pattern in lines for pattern in others):

@@ -60,8 +60,9 @@ def _matching(field: SealedText, query: str, limit: int, allowed: set[bytes] | N
     names = _names_now(field)
     hits = names.search(query, limit, allowed)
     stale = _stale(field, names, hits)
-    if stale:  # removed, or changed by a long transaction: the second look is with fresh names
-        names = _compared(field, names)
+    if stale:  # removed, or changed by a long transaction: the second look is with every row compared
+        _cache.distrust((current().lab_id, str(field.place)))
+        names = _names_now(field)
         hits = names.search(query, limit, allowed)
         stale = _stale(field, names, hits)
     return [UUID(bytes=hit) for hit in hits if hit not in stale]

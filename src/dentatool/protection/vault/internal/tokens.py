@@ -45,9 +45,13 @@ def token_of(key: Key, place: Place, name: str, homophone: int) -> bytes:
     """The token itself. Word order does not count: „Müller, Eva“ and „Eva Mueller“ share theirs."""
     words = " ".join(sorted(search_key(name).split()))
     said = b"\0".join((place.table.encode(), place.column.encode(), bytes([homophone]), words.encode()))
-    digest = hmac.digest(key.secret, said, "sha256")
-    bits = int.from_bytes(digest[:2], "big") >> (16 - TOKEN_BITS)
+    bits = int.from_bytes(keyed_hash(key.secret, said)[:2], "big") >> (16 - TOKEN_BITS)
     return bytes([key.version % 256]) + bits.to_bytes(2, "big")
+
+
+def keyed_hash(secret: bytes, said: bytes) -> bytes:
+    """HMAC-SHA256."""
+    return hmac.digest(secret, said, "sha256")
 
 
 def token_index(model: type[models.Model], field: SealedText) -> None:
