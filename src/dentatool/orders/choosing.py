@@ -42,7 +42,7 @@ def practice_typed(typed: str) -> Practice:
 def chain_named(typed: str) -> ServiceChain | None:
     """The service chain of exactly this name, whatever the spelling; anything else is a free description."""
     wanted = search_key(typed)
-    return next((chain for chain in ServiceChain.objects.all() if search_key(chain.name) == wanted), None)
+    return next((chain for chain in ServiceChain.objects.filter(active=True) if search_key(chain.name) == wanted), None)
 
 
 def service_typed(typed: str) -> tuple[str, str, Article | None]:

@@ -177,7 +177,7 @@ class ChainForm(Form):
 
     def __init__(self, *args: Any, variables: dict[str, tuple[str, int]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["chain"].queryset = ServiceChain.objects.all()
+        self.fields["chain"].queryset = ServiceChain.objects.filter(active=True)
         for name, (label, count) in variables.items():
             self.fields[name] = forms.IntegerField(label=label, min_value=0, max_value=99, initial=count, required=False)
         self._speak_german()

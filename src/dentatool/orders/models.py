@@ -14,6 +14,7 @@ from dentatool.protection.tenancy import Record
 from dentatool.protection.vault import SealedDate, SealedText
 from dentatool.values.money import signed_amount
 
+STATES = [(state.value, label) for state, label in LABELS.items()]
 AREAS = [("ZE", "Zahnersatz (ZE)"), ("KB", "Kiefergelenk und Kieferbruch (KB)"), ("KFO", "Kieferorthopädie (KFO)")]
 
 
@@ -104,7 +105,7 @@ class Order(Record):
     received_on = models.DateField(_("Eingang"), default=localdate)
     due_on = models.DateField(_("Liefertermin"), null=True, blank=True)
     delivered_on = models.DateField(_("Geliefert am"), null=True, blank=True)
-    state = models.CharField(_("Status"), max_length=16, choices=list(LABELS.items()), default=State.RECEIVED)
+    state = models.CharField(_("Status"), max_length=16, choices=STATES, default=State.RECEIVED.value)
     came_from = models.CharField(_("Status davor"), max_length=16, blank=True, editable=False)
     reason = SealedText(_("Grund"), blank=True)
     remarks = SealedText(_("Bemerkungen"), blank=True)

@@ -1,0 +1,31 @@
+"""What the patients' pages show beyond plain master data."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.timezone import localdate
+
+from dentatool.kit.lists import in_this_order
+from dentatool.orders.models import Order, Patient
+from dentatool.orders.queries import row_values, shown_row
+from dentatool.protection.access import Permission
+from dentatool.protection.vault import find_sealed
+
+MOST_FOUND = 200
+MOST_ORDERS = 50
+
+
+def patients_found(patients: QuerySet[Patient], text: str) -> Any:
+    """Patients by name (any spelling, any part) or by the practice's number, best first."""
+    numbered = list(patients.filter(pseudonym=text).values_list("id", flat=True)[:MOST_FOUND])
+    named = [key for key in find_sealed(Patient, "name", text, limit=MOST_FOUND) if key not in set(numbered)]
+    return in_this_order(patients, [*numbered, *named])
+
+
+def orders_of(request: HttpRequest, patient: Patient) -> dict[str, Any]:
+    """The patient's orders, newest first, for those who may see orders."""
+    if not request.may(Permission.ORDERS_VIEW):  # type: ignore[attr-defined]
+        return {"orders": []}
+    found = row_values(Order.objects.filter(patient=patient).order_by("-received_on", "-id"), with_names=False)
+    return {"orders": [shown_row(row, localdate()) for row in found[:MOST_ORDERS]]}

@@ -1,0 +1,165 @@
+"""Looking for orders: the worklist, written for speed.
+
+One page is two statements (count and rows), whatever the number of rows or of laboratories. Rows are plain values with
+joins over (lab_id, id); cells are formatted here, since filters in the template would double the time. Sealed names are
+fetched and opened only when the person asks to see them.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, OrderBy, Q, QuerySet
+
+from dentatool.kit.formatting import NOTHING, short_day
+from dentatool.orders.models import NumberState, Order, Patient
+from dentatool.orders.workflow import BILLABLE, LABELS, OPEN, TONES, State
+from dentatool.practices.models import Practice
+from dentatool.protection.vault import find_sealed
+from dentatool.values.order_number import normalise
+
+SORTS = {
+    "termin": "due_on",
+    "auftrag": "number",
+    "eingang": "received_on",
+    "praxis": "practice__name",
+    "status": "state",
+}
+VIEWS = {
+    "offen": "Offen",
+    "heute": "Heute fällig",
+    "ueberfaellig": "Überfällig",
+    "ohne_nummer": "Ohne gültige Auftragsnummer",
+    "abzurechnen": "Abzurechnen",
+    "alle": "Alle",
+}
+_COLUMNS = (
+    *("id", "number", "state", "due_on", "order_number", "number_state", "kind", "teeth_text", "tray"),
+    *("practice__name", "practice__customer_number", "patient_id", "patient__pseudonym"),
+)
+_MOST_FOUND = 500
+_UNFINISHED = [state.value for state in OPEN - {State.FINISHED}]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the worklist is to show. `view` is one of VIEWS or a state."""
+
+    view: str = ""
+    practice_id: UUID | None = None
+    due_from: date | None = None
+    due_until: date | None = None
+    area: str = ""
+    kind: str = ""
+    search: str = ""
+    sort: str = "termin"
+
+
+def orders_wanted(wanted: Wanted, *, today: date, may_see_patients: bool) -> QuerySet[Order]:
+    """The orders to show, sorted. A search without a chosen view looks at all of them."""
+    found = _in_view(wanted.view or ("alle" if wanted.search else "offen"), today)
+    if wanted.practice_id:
+        found = found.filter(practice_id=wanted.practice_id)
+    if wanted.due_from:
+        found = found.filter(due_on__gte=wanted.due_from)
+    if wanted.due_until:
+        found = found.filter(due_on__lte=wanted.due_until)
+    if wanted.area:
+        found = found.filter(area=wanted.area)
+    if wanted.kind:
+        found = found.filter(kind__icontains=wanted.kind)
+    if wanted.search:
+        found = found.filter(_meant_by(wanted.search, may_see_patients=may_see_patients))
+    field = SORTS[wanted.sort.removeprefix("-")]
+    falling = wanted.sort.startswith("-")
+    return found.order_by(OrderBy(F(field), descending=falling, nulls_last=True if falling else None), "id")
+
+
+def row_values(found: QuerySet[Order], *, with_names: bool) -> Any:
+    """The rows' columns only; sealed names only on demand."""
+    return found.values(*_COLUMNS, *(("patient__name",) if with_names else ()))
+
+
+def shown_row(row: dict[str, Any], today: date) -> dict[str, Any]:
+    """One row as the template prints it."""
+    state, due = State(row["state"]), row["due_on"]
+    is_late = due is not None and due < today and row["state"] in _UNFINISHED
+    return {
+        "address": f"/auftraege/{row['id']}/",
+        "number": row["number"],
+        "due": short_day(due),
+        "due_tone": "bad" if is_late else "warn" if due == today and state in OPEN else "",
+        "due_note": "überfällig" if is_late else "heute" if due == today else "morgen" if due == today + _DAY else "",
+        "practice": row["practice__name"],
+        "customer": row["practice__customer_number"],
+        "patient": row["patient__pseudonym"] or ("Name verdeckt" if row["patient_id"] else NOTHING),
+        "name": _opened(row),
+        "kind": row["kind"] or NOTHING,
+        "teeth": row["teeth_text"],
+        "order_number": row["order_number"],
+        "number_problem": "" if row["number_state"] == NumberState.VALID else NumberState(row["number_state"]).label,
+        "tray": row["tray"],
+        "state": LABELS[state],
+        "tone": TONES[state],
+    }
+
+
+def due_between(first: date, last: date) -> QuerySet[Order]:
+    """Unfinished orders due from one day to the other, the first due first."""
+    return Order.objects.filter(state__in=_UNFINISHED, due_on__gte=first, due_on__lte=last).order_by("due_on", "id")
+
+
+def overdue(today: date) -> QuerySet[Order]:
+    """Unfinished orders whose day has passed, the oldest first."""
+    return Order.objects.filter(state__in=_UNFINISHED, due_on__lt=today).order_by("due_on", "id")
+
+
+def billable() -> QuerySet[Order]:
+    """Finished or delivered orders without an invoice."""
+    return Order.objects.filter(state__in=[state.value for state in BILLABLE]).order_by("due_on", "id")
+
+
+_DAY = timedelta(days=1)
+
+
+def _in_view(view: str, today: date) -> QuerySet[Order]:
+    if view == "alle":
+        return Order.objects.all()
+    if view == "heute":
+        return due_between(today, today)
+    if view == "ueberfaellig":
+        return overdue(today)
+    if view == "abzurechnen":
+        return billable()
+    if view == "ohne_nummer":
+        return Order.objects.without_valid_number().exclude(state__in=[State.CANCELLED, State.CLOSED])
+    if view in LABELS:
+        return Order.objects.filter(state=view)
+    return Order.objects.open()
+
+
+def _meant_by(text: str, *, may_see_patients: bool) -> Q:
+    """Order number, Auftragsnummer, tray, practice; patients only for those who may know them.
+
+    Beginnings are asked as ranges: LIKE would not reach an index under row-level security.
+    """
+    practices = Practice.objects.filter(Q(name__icontains=text) | Q(customer_number=text)).values_list("id", flat=True)
+    meant = _begins("number", text) | _begins("order_number", normalise(text)) | Q(tray=text)
+    meant |= Q(practice_id__in=list(practices[:_MOST_FOUND]))
+    if may_see_patients:
+        patients = [*find_sealed(Patient, "name", text, limit=_MOST_FOUND)]
+        patients += Patient.objects.filter(pseudonym=text).values_list("id", flat=True)[:_MOST_FOUND]
+        meant |= Q(patient_id__in=patients)
+    return meant
+
+
+def _begins(field: str, text: str) -> Q:
+    if not text:
+        return Q(pk__in=[])
+    return Q(**{f"{field}__gte": text, f"{field}__lt": text + "\U0010ffff"})
+
+
+def _opened(row: dict[str, Any]) -> str:
+    sealed = row.get("patient__name")
+    return Patient._meta.get_field("name").open(sealed, row["patient_id"]) if sealed else ""  # type: ignore[union-attr]
