@@ -25,13 +25,14 @@ DECLARE
     becomes jsonb := CASE WHEN TG_OP = 'DELETE' THEN '{}' ELSE to_jsonb(NEW) END;
     changed jsonb;
 BEGIN
-    SELECT jsonb_object_agg(key, CASE WHEN '!' || key = ANY (TG_ARGV) THEN '["geheim", "geheim"]'
+    SELECT jsonb_object_agg(key, CASE WHEN '!' || key = ANY (coalesce(TG_ARGV, '{}')) THEN '["geheim", "geheim"]'
                                       ELSE jsonb_build_array(was -> key, becomes -> key) END) INTO changed
     FROM jsonb_object_keys(was || becomes) AS key
     WHERE was -> key IS DISTINCT FROM becomes -> key
       AND coalesce(was -> key, 'null') <> coalesce(becomes -> key, 'null')
       AND key NOT IN ('id', 'lab_id', 'created_at', 'changed_at', 'version')
-      AND NOT (TG_OP = 'UPDATE' AND key = ANY (TG_ARGV));
+      -- TG_ARGV is NULL, not empty, for a trigger without arguments: unguarded, no update would leave an entry.
+      AND NOT (TG_OP = 'UPDATE' AND key = ANY (coalesce(TG_ARGV, '{}')));
     IF changed IS NOT NULL OR TG_OP <> 'UPDATE' THEN
         PERFORM protection.write_entry('row', TG_TABLE_NAME, coalesce((becomes ->> 'id'), was ->> 'id')::uuid,
                                        lower(TG_OP), coalesce(changed, '{}'));
