@@ -14,6 +14,7 @@ from django.http import HttpRequest
 
 from dentatool.kit import formatting
 from dentatool.kit.errors import BadQuery
+from dentatool.protection.vault import DecryptError
 from dentatool.values.money import format_money, format_permille, format_quantity
 
 PER_PAGE = 25
@@ -176,15 +177,21 @@ def label_of(model: type[Model], column: Column) -> str:
 
 def cell_of(record: Model, column: Column) -> Cell:
     """One record's value in one column, as shown."""
+    with DecryptError.shown():
+        value = _value_of(record, column.name)
+    text = column.show(value) if column.show and value is not None else shown(value, column.name)
+    return Cell(text, column.label, column.is_numeric, column.phone)
+
+
+def _value_of(record: Model, path: str) -> Any:
     value: Any = record
-    for step in column.name.split("."):
+    for step in path.split("."):
         display = getattr(value, f"get_{step}_display", None)
         value = display() if display else getattr(value, step, None)
         value = value() if callable(value) else value
         if value is None:
             break
-    text = column.show(value) if column.show and value is not None else shown(value, column.name)
-    return Cell(text, column.label, column.is_numeric, column.phone)
+    return value
 
 
 def shown(value: Any, name: str = "") -> Any:

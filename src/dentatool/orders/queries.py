@@ -162,4 +162,4 @@ def _begins(field: str, text: str) -> Q:
 
 def _opened(row: dict[str, Any]) -> str:
     sealed = row.get("patient__name")
-    return Patient._meta.get_field("name").open(sealed, row["patient_id"]) if sealed else ""  # type: ignore[union-attr]
+    return Patient._meta.get_field("name").shown(sealed, row["patient_id"]) if sealed else ""  # type: ignore[union-attr]

@@ -83,7 +83,9 @@ ROOT_URLCONF = "dentatool.project.urls"
 WSGI_APPLICATION = "dentatool.project.wsgi.application"
 TEMPLATES = [
     {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        # Django's own, except that a value which cannot be opened is shown as „nicht lesbar“.
+        "BACKEND": "dentatool.protection.vault.internal.templates.PageTemplates",
+        "NAME": "django",
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

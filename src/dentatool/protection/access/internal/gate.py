@@ -98,10 +98,13 @@ class Gate:
         row = find_session(token) if token else None
         if row is None:
             return _with_cookie(request, self.get_response(request))
-        try:
-            response = self._serve_inside(request, row)
-        except DatabaseError as refused:
-            response = self._refuse(request, refused)
+        with DecryptError.collected() as unreadable:
+            try:
+                response = self._serve_inside(request, row)
+            except DatabaseError as refused:
+                response = self._refuse(request, refused)
+        for failure in unreadable:  # the page said „nicht lesbar“ in its place
+            request.after_rollback.append(("decrypt_fail", {"path": request.path, "where": str(failure)}))  # type: ignore[attr-defined]
         self._record_refusals(request, row)
         return _with_cookie(request, response)
 

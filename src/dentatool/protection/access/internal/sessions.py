@@ -73,7 +73,7 @@ def _ask_door(token: str, is_action: bool) -> tuple[Any, ...] | None:
 def person_of(row: tuple[Any, ...]) -> Person:
     """The person of a door's row. Needs the laboratory's pass, since the name is sealed."""
     session_id, lab_id, account_id, role, sealed_name, laboratory_name, idle_minutes = row
-    name = Account._meta.get_field("display_name").open(sealed_name, account_id)
+    name = Account._meta.get_field("display_name").shown(sealed_name, account_id)
     return Person(account_id, lab_id, session_id, role, name, laboratory_name, idle_minutes)
 
 

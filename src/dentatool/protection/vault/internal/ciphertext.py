@@ -9,6 +9,9 @@ The token stands in front so that an ordinary b-tree over the column finds it, a
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
 from uuid import UUID
@@ -24,6 +27,8 @@ _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
 _LONGEST: Final = 64 * 1024 * 1024  # the largest value that is ever sealed in one piece
 _CONTEXT: Final = b"dentatool/1"
+showing: ContextVar[bool] = ContextVar("dentatool_vault_showing", default=False)
+met_unreadable: ContextVar[list[DecryptError] | None] = ContextVar("dentatool_vault_unreadable", default=None)
 
 
 class DecryptError(Exception):
@@ -35,6 +40,30 @@ class DecryptError(Exception):
     def __init__(self, place: Place | None, row_id: object, reason: str) -> None:
         self.place, self.row_id, self.reason = place, row_id, reason
         super().__init__(f"{place or 'ohne Ort'}, Datensatz {row_id or 'unbekannt'}: {reason}")
+
+    @staticmethod
+    @contextmanager
+    def shown() -> Iterator[None]:
+        """Where values are only shown, never written or sent: „nicht lesbar“ and an alarm instead of this error.
+
+        Templates do so by themselves; lists that make up their cells in Python say it.
+        """
+        token = showing.set(True)
+        try:
+            yield
+        finally:
+            showing.reset(token)
+
+    @staticmethod
+    @contextmanager
+    def collected() -> Iterator[list[DecryptError]]:
+        """Around a request: every error that was shown as „nicht lesbar“ in it, so that somebody records the event."""
+        found: list[DecryptError] = []
+        token = met_unreadable.set(found)
+        try:
+            yield found
+        finally:
+            met_unreadable.reset(token)
 
 
 @dataclass(frozen=True, slots=True)

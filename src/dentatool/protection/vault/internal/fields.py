@@ -24,6 +24,7 @@ from dentatool.protection.vault.internal.questions import SealedColumn, SealedFi
 from dentatool.protection.vault.internal.sealing import open_value, seal_value
 from dentatool.protection.vault.internal.slots import PlainValue, SealedSlot, keep_unchanged, opened_name
 from dentatool.protection.vault.internal.tokens import new_token, token_index
+from dentatool.protection.vault.internal.unreadable import NOT_READABLE, shown_instead
 
 _PATH: Final = "dentatool.protection.vault."
 _LONGEST_SEARCHED: Final = 400  # a b-tree entry holds 2,700 bytes; 400 letters of four bytes leave room
@@ -66,6 +67,14 @@ class SealedField(models.Field):
         if raw is None:
             return None
         return self.from_plain(open_value(self.place, bytes(raw), row_id)) if len(raw) else self.empty
+
+    def shown(self, sealed: bytes | Ciphertext | None, row_id: UUID) -> Any:
+        """Like `open`, for what is only shown: „nicht lesbar“ and an alarm instead of an error."""
+        with DecryptError.shown():
+            try:
+                return self.open(sealed, row_id)
+            except DecryptError as failure:
+                return shown_instead(failure)
 
     def pre_save(self, instance: models.Model, add: bool) -> bytes | None:
         """Seal what was assigned; what nobody changed goes back as it came, if the row is still the same one."""
@@ -205,6 +214,8 @@ class SealedText(SealedField):
 
     def run_validators(self, value: Any) -> None:
         super().run_validators(value)
+        if value == NOT_READABLE:  # came back through a form
+            raise ValidationError(_("Dieser Wert war nicht lesbar. Bitte den richtigen Wert eingeben."), code="unreadable")
         try:
             str(value).encode()
         except UnicodeEncodeError:

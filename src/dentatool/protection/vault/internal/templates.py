@@ -6,12 +6,12 @@ from typing import Any
 
 from django.template.backends.django import DjangoTemplates, Template
 
-from dentatool.protection.vault.internal.unreadable import showing_pages
+from dentatool.protection.vault.internal.ciphertext import DecryptError
 
 
 class _PageTemplate(Template):
     def render(self, context: Any = None, request: Any = None) -> Any:
-        with showing_pages():
+        with DecryptError.shown():
             return super().render(context, request)
 
 
