@@ -1,0 +1,29 @@
+"""The page of the laboratory's own particulars."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods
+
+from dentatool.protection.access import Permission, page
+from dentatool.team.forms import ProfileForm
+from dentatool.team.models import LaboratoryProfile
+
+
+@page(Permission.LABORATORY_VIEW)
+@require_http_methods(["GET", "HEAD", "POST"])
+def laboratory_profile(request: HttpRequest) -> HttpResponse:
+    """See and, with the right for it, change what stands on documents and decides prices."""
+    may_change = request.may(Permission.LABORATORY_CHANGE)  # type: ignore[attr-defined]
+    if request.method == "POST" and not may_change:
+        return redirect("laboratory")
+    rows = LaboratoryProfile.objects.select_for_update() if request.method == "POST" else LaboratoryProfile.objects.all()
+    form = ProfileForm(request.POST or None, instance=get_object_or_404(rows))
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(request, "Die Angaben sind gespeichert. Sie gelten für neue Belege.")
+        return redirect("laboratory")
+    for field in form.fields.values():
+        field.disabled = not may_change
+    facts = {"form": form, "may_change": may_change}
+    return render(request, "team/profile.html", facts, status=422 if form.is_bound else 200)
