@@ -147,7 +147,7 @@ def test_the_worker_goes_round_beats_and_stops_when_told(anna, database, monkeyp
 
     def note_and_stop(lab_id, stopping):
         count = run_due_jobs(lab_id, stopping)
-        if done:
+        if lab_id == anna.lab_id:
             stop.set()
         return count
 

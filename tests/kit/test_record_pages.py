@@ -118,7 +118,7 @@ def test_the_list_finds_by_every_word_sorts_and_pages(anna):
 
 
 @pytest.mark.parametrize(
-    "query", ["seite=99", "seite=x", "seite=0", "sortierung=lab_id", "sortierung=remarks", "sortierung=a%00"]
+    "query", ["seite=99", "seite=x", "seite=0", "sortierung=lab_id", "sortierung=remarks", "sortierung=-"]
 )
 def test_an_address_that_is_not_offered_is_a_400_in_german(anna, query):
     answer = anna.client().get(f"/praxen/?{query}")
@@ -130,6 +130,7 @@ def test_an_address_that_is_not_offered_is_a_400_in_german(anna, query):
 def test_a_list_asks_the_same_number_of_questions_for_one_row_and_for_three(anna, django_queries):
     practice_of(anna)
     client = anna.client()
+    client.get("/praxen/")  # the laboratory's keys are fetched once and kept for a while
     with django_queries() as for_one:
         client.get("/praxen/")
     practice_of(anna)
