@@ -27,6 +27,9 @@ def vectors(file):
     return json.loads((VECTORS / file).read_text())["testGroups"]
 
 
+_two_names = st.lists(st.text("ab", max_size=3), min_size=2, max_size=2)
+
+
 class PlaceOfVector(Place):
     """Stands in for a place whose binding is the vector's additional data."""
 
@@ -125,7 +128,7 @@ def test_a_value_opens_nowhere_but_in_its_own_place(place, lab_id, row_id):
         unseal(CIPHER, parse(stored), place, lab_id, row_id)
 
 
-@given(st.lists(st.text("ab", max_size=3), min_size=2, max_size=2), st.lists(st.text("ab", max_size=3), min_size=2, max_size=2))
+@given(_two_names, _two_names)
 def test_two_places_never_share_a_binding(one, other):
     assert (Place(*one).head == Place(*other).head) == (one == other)
 

@@ -95,12 +95,12 @@ def test_a_root_key_that_others_may_touch_is_refused(root_file, mode):
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{}", "[]", "{", '{"1": 5}', '{"1": "AAAA"}', '{"0": "%s"}' % base64.b64encode(b"1" * 32).decode(), '{"x": "AAAA"}'],
+    ["", "{}", "[]", "{", {"1": 5}, {"1": "AAAA"}, {"0": base64.b64encode(b"1" * 32).decode()}, {"x": "AAAA"}],
 )
 def test_a_damaged_root_key_is_refused_with_a_reason(root_file, content):
     write(root_file, content)
 
-    with pytest.raises(RootKeyError, match="beschädigt|gültigen"):
+    with pytest.raises(RootKeyError, match=r"beschädigt|gültigen"):
         check_root_key()
 
 

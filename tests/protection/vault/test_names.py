@@ -170,7 +170,8 @@ def test_one_edit_is_what_the_textbook_says(one, other):
 
 def _edits(one: str, other: str) -> int:
     """Restricted Damerau-Levenshtein distance by the full table."""
-    table = [[row + column if row * column == 0 else 0 for column in range(len(other) + 1)] for row in range(len(one) + 1)]
+    columns = range(len(other) + 1)
+    table = [[row + column if row * column == 0 else 0 for column in columns] for row in range(len(one) + 1)]
     for row in range(1, len(one) + 1):
         for column in range(1, len(other) + 1):
             same = one[row - 1] == other[column - 1]

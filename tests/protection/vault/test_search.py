@@ -90,7 +90,7 @@ def test_what_was_rolled_back_is_forgotten(anna, specimens, patients):
         assert names_found(specimens, "kern anna") == ["Kern, Anna"]
 
 
-def test_a_change_that_a_long_transaction_made_is_not_given_out_under_the_old_name(anna, specimens, patients, superuser):
+def test_what_a_long_transaction_changed_is_not_given_out_under_the_old_name(anna, specimens, patients, superuser):
     with anna.at_work():
         find_sealed(specimens, "name", "warm")
         other = specimens.objects.get(pk=patients["Kernbach, Ida"].pk)

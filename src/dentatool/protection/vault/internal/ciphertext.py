@@ -122,8 +122,10 @@ class Parts:
     sealed: bytes
 
 
-def seal(cipher: AESGCM, plain: bytes, place: Place, lab_id: UUID, row_id: UUID, key_version: int, token: bytes = b"") -> bytes:
-    """The stored form of a value. A fresh random nonce each time; see docs/decisions/sealed-fields.md for its limit."""
+def seal(
+    cipher: AESGCM, plain: bytes, place: Place, lab_id: UUID, row_id: UUID, key_version: int, token: bytes = b""
+) -> bytes:
+    """The stored form of a value, under a fresh random nonce (its limit: docs/decisions/sealed-fields.md)."""
     assert len(token) in (0, TOKEN_BYTES)
     if len(plain) > _LONGEST:
         raise ValueError(f"{place}: mehr als {_LONGEST} Byte in einem Wert.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import date, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from django import forms
@@ -30,11 +30,17 @@ _PATH: Final = "dentatool.protection.vault."
 _LONGEST_SEARCHED: Final = 400  # a b-tree entry holds 2,700 bytes; 400 letters of four bytes leave room
 
 
+if TYPE_CHECKING:
+    _Field = models.Field[Any, Any]
+else:
+    _Field = models.Field
+
+
 class _ReadyToStore(bytes):
     """What pre_save hands to the database; nothing else gets into a sealed column."""
 
 
-class SealedField(models.Field):
+class SealedField(_Field):
     """Base: bytes in the database, a plain value in Python, bound to laboratory, table, column and row."""
 
     descriptor_class = SealedSlot
@@ -54,7 +60,7 @@ class SealedField(models.Field):
 
     def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False) -> None:
         super().contribute_to_class(cls, name, private_only)
-        self.place = Place(cls._meta.db_table, self.column, self.kind)
+        self.place = Place(cls._meta.db_table, str(self.column), self.kind)
         setattr(cls, name, PlainValue(self))
 
     def deconstruct(self) -> tuple[str, str, Any, Any]:
@@ -135,7 +141,7 @@ class SealedField(models.Field):
 
     def get_placeholder(self, value: Any, compiler: Any, connection: Any) -> str:
         if hasattr(value, "as_sql"):
-            raise SealedFieldError(f"{self.place} ist versiegelt: die Datenbank kann ihn nicht berechnen (F, bulk_update).")
+            raise SealedFieldError(f"{self.place} ist versiegelt: die Datenbank kann ihn nicht berechnen.")
         return "%s"
 
     def clean(self, value: Any, model_instance: models.Model | None) -> Any:
@@ -199,7 +205,7 @@ class SealedText(SealedField):
         if self.null:
             found.append(checks.Error("Leer ist „“, nicht NULL.", obj=self, id="vault.E001"))
         if self.search and not (self.max_length and self.max_length <= _LONGEST_SEARCHED):
-            found.append(checks.Error(f"Suchbar ist nur Text bis {_LONGEST_SEARCHED} Zeichen.", obj=self, id="vault.E002"))
+            found.append(checks.Error(f"Suchbar: bis {_LONGEST_SEARCHED} Zeichen.", obj=self, id="vault.E002"))
         return found
 
     def to_python(self, value: Any) -> Any:
@@ -215,7 +221,7 @@ class SealedText(SealedField):
     def run_validators(self, value: Any) -> None:
         super().run_validators(value)
         if value == NOT_READABLE:  # came back through a form
-            raise ValidationError(_("Dieser Wert war nicht lesbar. Bitte den richtigen Wert eingeben."), code="unreadable")
+            raise ValidationError(_("Dieser Wert war nicht lesbar. Bitte neu eingeben."), code="unreadable")
         try:
             str(value).encode()
         except UnicodeEncodeError:
@@ -251,7 +257,7 @@ class SealedDate(SealedField):
         try:
             return date.fromisoformat(value)
         except (TypeError, ValueError):
-            raise ValidationError(_("Bitte ein gültiges Datum angeben, zum Beispiel 23.11.1980."), code="invalid") from None
+            raise ValidationError(_("Bitte ein Datum angeben, zum Beispiel 23.11.1980."), code="invalid") from None
 
     def to_plain(self, value: date) -> bytes:
         return value.isoformat().encode()

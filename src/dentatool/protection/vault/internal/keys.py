@@ -71,7 +71,7 @@ _NEWEST: Final = 0  # in the ring: "the version that seals now"
 
 
 def create_key_ring(lab_id: UUID) -> None:
-    """Make the first data, index and file key of a new laboratory. Needs its pass; a second call raises IntegrityError."""
+    """The first data, index and file key of a new laboratory. Needs its pass; a second call raises IntegrityError."""
     for kind in KINDS:
         add_key(lab_id, kind, 1)
 

@@ -27,7 +27,7 @@ class Known:
     def __init__(self, names: FoldedNames, at: datetime, *, compared: bool, before: Known | None) -> None:
         self.names, self.at = names, at
         self.used_at = time.monotonic()
-        self.compared_at = self.used_at if compared or before is None else before.compared_at
+        self.compared_at: float = self.used_at if compared or before is None else before.compared_at
 
     @property
     def needs_comparison(self) -> bool:

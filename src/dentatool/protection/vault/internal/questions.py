@@ -34,7 +34,7 @@ class _OnlyForSelect(str):
         return made
 
     def __str__(self) -> str:
-        raise SealedFieldError(f"{self.place} ist versiegelt: danach lässt sich nicht sortieren, rechnen oder vergleichen.")
+        raise SealedFieldError(f"{self.place} ist versiegelt: damit lässt sich nicht sortieren, rechnen, vergleichen.")
 
     def __format__(self, _spec: str) -> str:
         return str(self)
@@ -45,7 +45,7 @@ class SealedColumn(Col):
 
     target: SealedField
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
         sql, params = self.bare_sql(compiler, connection)
         return _OnlyForSelect(sql, str(self.target.place)), params
 
@@ -71,7 +71,7 @@ class IsEmpty(_BareColumn, Exact):  # type: ignore[misc]
             raise SealedFieldError(f"{self.lhs.target.place} ist versiegelt: gesucht wird mit find_sealed.")
         return b""
 
-    def get_db_prep_lookup(self, value: Any, connection: Any) -> tuple[str, list[Any]]:
+    def get_db_prep_lookup(self, value: Any, connection: Any) -> Any:
         return "%s", [connection.Database.Binary(b"")]
 
 
@@ -85,4 +85,4 @@ def lookup_of(field: SealedField, lookup_name: str) -> Any:
         return IsEmpty
     if lookup_name == "isnull":
         return IsAbsent
-    raise SealedFieldError(f"{field.place} ist versiegelt und kann nicht mit „{lookup_name}“ gefragt werden (find_sealed).")
+    raise SealedFieldError(f"{field.place} ist versiegelt: „{lookup_name}“ geht nicht, gesucht wird mit find_sealed.")

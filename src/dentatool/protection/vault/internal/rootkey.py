@@ -52,7 +52,7 @@ def unwrap(wrapped: bytes, lab_id: UUID, kind: str, key_version: int) -> bytes:
             wrapped[_VERSION_BYTES:nonce_end], wrapped[nonce_end:], _binding(lab_id, kind, key_version, root_version)
         )
     except (InvalidTag, ValueError):
-        raise RootKeyError(f"Schlüssel {kind} {key_version} des Labors {lab_id} passt nicht zum Hauptschlüssel.") from None
+        raise RootKeyError(f"{kind} {key_version} des Labors {lab_id} passt nicht zum Hauptschlüssel.") from None
     if len(key) != KEY_BYTES:
         raise RootKeyError(f"Schlüssel {kind} {key_version} des Labors {lab_id} hat die falsche Länge.")
     return key
@@ -76,11 +76,11 @@ def _read(file: Path) -> dict[int, bytes]:
                 raise RootKeyError(f"{file} ist für andere lesbar. Bitte: chmod 600 {file}")
             content = source.read(65536)
     except OSError as problem:
-        raise RootKeyError(f"{file} ist nicht lesbar ({problem.strerror}). Ohne Hauptschlüssel bleibt alles versiegelt.") from None
+        raise RootKeyError(f"{file} ist nicht lesbar: {problem.strerror}. Ohne sie bleibt alles versiegelt.") from None
     try:
         keys = {int(version): base64.b64decode(text, validate=True) for version, text in json.loads(content).items()}
     except (ValueError, AttributeError, TypeError):
-        raise RootKeyError(f"{file} ist beschädigt. Bitte die gesicherte Kopie des Hauptschlüssels einspielen.") from None
+        raise RootKeyError(f"{file} ist beschädigt. Bitte die gesicherte Kopie des Schlüssels einspielen.") from None
     if not keys or any(len(key) != KEY_BYTES or not 0 < version < 2**32 for version, key in keys.items()):
         raise RootKeyError(f"{file} enthält keinen gültigen Hauptschlüssel (32 Byte, Fassung ab 1).")
     return keys

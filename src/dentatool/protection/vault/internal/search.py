@@ -19,6 +19,7 @@ from dentatool.protection.tenancy import Record, current
 from dentatool.protection.vault.internal.ciphertext import DecryptError
 from dentatool.protection.vault.internal.name_cache import Known, NameCache
 from dentatool.protection.vault.internal.names import FoldedNames, same_name
+from dentatool.protection.vault.internal.questions import SealedFieldError
 from dentatool.protection.vault.internal.tokens import stored_ranges
 
 if TYPE_CHECKING:
@@ -43,14 +44,14 @@ def find_sealed(
     """
     field: Any = model._meta.get_field(name)
     if not getattr(field, "search", False):
-        from dentatool.protection.vault.internal.questions import SealedFieldError  # noqa: PLC0415  (only on error)
-
         raise SealedFieldError(f"{model._meta.label}.{name} hat keine Suche (search=True).")
     if limit < 1 or not query.strip():
         return []
-    allowed = None if where is None else {pk.bytes for pk in model._default_manager.filter(where).values_list("pk", flat=True)}
-    if allowed is not None and not allowed:
-        return []
+    allowed = None
+    if where is not None:
+        allowed = {pk.bytes for pk in model._default_manager.filter(where).values_list("pk", flat=True)}
+        if not allowed:
+            return []
     if whole:
         return _whole_names(field, query, limit, allowed)
     return _matching(field, query, limit, allowed)
@@ -117,8 +118,8 @@ def _changed_since(field: SealedText, since: datetime | None) -> tuple[datetime,
             field,
             "select moment.at, moment.quiet, rows.id, rows.version"
             " from (select clock_timestamp() as at, pg_current_xact_id_if_assigned() is null as quiet) moment"
-            f" left join {{table}} rows on rows.changed_at > %s::timestamptz - interval '{_OVERLAP}'",
-            [since],
+            " left join {table} rows on rows.changed_at > %s::timestamptz - %s::interval",
+            [since, _OVERLAP],
         )
     )
     at, quiet = rows[0][:2]
@@ -135,7 +136,8 @@ def _stale(field: SealedText, names: FoldedNames, hits: list[bytes]) -> set[byte
 
 def _opened(field: SealedText, condition: str = "", arguments: Any = ()) -> Iterator[tuple[bytes, int, str]]:
     """Row id, version and plain name of rows. What cannot be opened is not found by any name, and reported."""
-    for row_id, version, raw in _ask(field, "select id, version, {column} from {table} " + condition, arguments):
+    question = "select id, version, {column} from {table} " + condition  # noqa: S608  (conditions are constants)
+    for row_id, version, raw in _ask(field, question, arguments):
         try:
             name = field.open(raw, row_id)
         except DecryptError as failure:
