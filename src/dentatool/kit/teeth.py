@@ -96,12 +96,16 @@ def read_teeth(text: str, parts: Mapping[str, str]) -> Marked:
         if not teeth:
             raise Unreadable(f"Vor „:{_short(part)}“ fehlt der Zahn. Bitte so schreiben: 14:krone.")
         marked.update(dict.fromkeys(parse_teeth(teeth), _part(part, parts)))
-    return {tooth: marked[tooth] for tooth in in_order(marked)}
+    return _ordered(marked)
 
 
 def show_teeth(marked: Mapping[int, str]) -> str:
     """The text that reads back the same: `"16:glied 15:glied 14"`."""
-    return " ".join(f"{tooth}:{part}" if part else str(tooth) for tooth, part in marked.items())
+    return " ".join(f"{tooth}:{part}" if part else str(tooth) for tooth, part in _ordered(marked).items())
+
+
+def _ordered(marked: Mapping[int, str]) -> Marked:
+    return {tooth: marked[tooth] for tooth in in_order(marked)}
 
 
 def _items(text: str) -> Iterable[str]:

@@ -85,8 +85,7 @@ function neighbour(number, key, hasMilk) {
   if (key === "Home") return ROWS[row][0];
   if (key === "End") return ROWS[row][last];
   if (key !== "ArrowUp" && key !== "ArrowDown") return undefined;
-  // From top to bottom as drawn: permanent upper, milk upper, milk lower, permanent lower.
-  const rows = hasMilk ? [0, 2, 3, 1] : [0, 1];
+  const rows = hasMilk ? [0, 1, 2, 3] : [0, 1]; // from top to bottom as drawn
   const target = ROWS[rows[rows.indexOf(row) + (key === "ArrowDown" ? 1 : -1)]];
   return target?.[Math.round((place / last) * (target.length - 1))];
 }
