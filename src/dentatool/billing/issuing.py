@@ -1,0 +1,54 @@
+"""Issuing: from a draft to a document with a number that nobody changes any more. One transaction or nothing."""
+
+from typing import Any
+
+from django.db import transaction
+from django.utils.timezone import localdate, now
+
+from dentatool.billing.checking import require_issuable
+from dentatool.billing.drafting import locked_draft
+from dentatool.billing.models import Invoice
+from dentatool.billing.ranges import locked_range, shown_number
+from dentatool.billing.snapshot import checksum, content_of, sealed_text
+from dentatool.billing.sums import sums_of
+from dentatool.orders.actions import mark_billed
+from dentatool.protection.access import Account
+from dentatool.protection.tenancy import current
+
+
+@transaction.atomic
+def issue_invoice(draft: Invoice, by: Any = None) -> Invoice:
+    """Give the draft its number and freeze it. Who did it, the pass knows.
+
+    Whoever comes second, with a double click or from another desk, waits for the first and gets AlreadyIssued.
+    :raises NotYet: errors in the draft, an order that cannot be billed, or it is issued already.
+    """
+    draft = locked_draft(draft)
+    require_issuable(draft, list(draft.lines.all()))
+    mark_billed(draft.order)
+    return freeze(draft)
+
+
+def freeze(document: Invoice) -> Invoice:
+    """Number, snapshot and checksum onto a locked draft or cancellation. The range stays locked until the commit."""
+    lines, issuer = list(document.lines.all()), _issuer()
+    today = localdate()
+    numbers = locked_range(document.kind, today.year)
+    document.invoice_date, document.issued_at, document.issued_by = today, now(), issuer
+    document.year, document.sequence = today.year, numbers.next_number
+    document.number = shown_number(document.kind, year=today.year, number=numbers.next_number)
+    document.previous_sha256 = numbers.last_sha256
+    sums = sums_of(lines)
+    document.net_cents, document.vat_cents, document.gross_cents = sums.net_cents, sums.vat_cents, sums.gross_cents
+    document.snapshot = sealed_text(content_of(document, lines, issuer))
+    document.snapshot_sha256 = checksum(document.snapshot)
+    document.save()
+    numbers.next_number, numbers.last_sha256 = numbers.next_number + 1, document.snapshot_sha256
+    numbers.save(update_fields=["next_number", "last_sha256"])
+    return document
+
+
+def _issuer() -> Account | None:
+    """The person of the pass; commands on the server have none."""
+    actor = current().actor_id
+    return Account.objects.filter(pk=actor).first() if actor else None
