@@ -33,7 +33,7 @@ _PARTS_OF: Final = {
 
 
 def variables_of(marked: Mapping[int, str], *, shipments: int = 1) -> dict[str, int]:
-    """Counts by variable. In a bridge the crowns beside a pontic are its abutments; a tooth without a word is a crown."""
+    """Counts by variable. Beside a pontic crowns are abutments; a tooth without a word is a crown."""
     parts = Counter(part or "krone" for part in marked.values())
     counts = {name: sum(parts[part] for part in found) for name, found in _PARTS_OF.items()}
     if not counts["anker"] and counts["glieder"]:

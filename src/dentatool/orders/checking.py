@@ -10,13 +10,18 @@ def findings_of(order: Order, positions: list[Position] | None = None) -> tuple[
     """What the trade rules say about the order's positions, errors first."""
     lines = order.positions.all() if positions is None else positions
     return check(
-        (Line(each.art, each.number, each.quantity_milli, each.tooth, each.vat_permille, each.price_cents) for each in lines),
+        (
+            Line(each.art, each.number, each.quantity_milli, each.tooth, each.vat_permille, each.price_cents)
+            for each in lines
+        ),
         lab_type=profile().lab_type,
         order_teeth=[tooth.tooth for tooth in order.teeth.all()],
     )
 
 
-def facts_of(order: Order, findings: tuple[Finding, ...] | None = None, positions: list[Position] | None = None) -> Facts:
+def facts_of(
+    order: Order, findings: tuple[Finding, ...] | None = None, positions: list[Position] | None = None
+) -> Facts:
     """What the workflow's guards need to know."""
     lines = list(order.positions.all()) if positions is None else positions
     found = findings_of(order, lines) if findings is None else findings

@@ -33,7 +33,9 @@ def practice_typed(typed: str) -> Practice:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise ValidationError("Diese Praxis gibt es nicht. Bitte Kundennummer oder Namen prüfen oder die Praxis anlegen.")
+        raise ValidationError(
+            "Diese Praxis gibt es nicht. Bitte Kundennummer oder Namen prüfen oder die Praxis anlegen."
+        )
     names = ", ".join(practice_label(each) for each in found[:_MOST_NAMED])
     more = f" und {len(found) - _MOST_NAMED} weitere" if len(found) > _MOST_NAMED else ""
     raise ValidationError(f"Mehrere Praxen passen: {names}{more}. Bitte die Kundennummer angeben.")

@@ -15,7 +15,9 @@ class FilterForm(Form):
     status = forms.ChoiceField(label="Status", required=False)
     praxis = RecordChoiceField(Practice.objects.none(), label="Praxis", required=False, empty_label="alle")
     arbeit = forms.CharField(label="Art der Arbeit", required=False, max_length=80)
-    bereich = forms.ChoiceField(label="Bereich", required=False, choices=[("", "alle"), *((key, key) for key, _label in AREAS)])
+    bereich = forms.ChoiceField(
+        label="Bereich", required=False, choices=[("", "alle"), *((key, key) for key, _label in AREAS)]
+    )
     von = DateField(label="Termin ab", required=False)
     bis = DateField(label="Termin bis", required=False)
 

@@ -86,7 +86,8 @@ class IntakeForm(Form):
             self.add_error("due_on", "Der Liefertermin liegt vor dem Eingang. Bitte eines der Daten ändern.")
         if cleaned.get("patient_name") and self.chosen and self.chosen.no_names:
             self.add_error(
-                "patient_name", "Diese Praxis möchte keine Patientennamen im Labor. Bitte nur die Patientennummer angeben."
+                "patient_name",
+                "Diese Praxis möchte keine Patientennamen im Labor. Bitte nur die Patientennummer angeben.",
             )
         return cleaned
 
@@ -179,7 +180,9 @@ class ChainForm(Form):
         super().__init__(*args, **kwargs)
         self.fields["chain"].queryset = ServiceChain.objects.filter(active=True)
         for name, (label, count) in variables.items():
-            self.fields[name] = forms.IntegerField(label=label, min_value=0, max_value=99, initial=count, required=False)
+            self.fields[name] = forms.IntegerField(
+                label=label, min_value=0, max_value=99, initial=count, required=False
+            )
         self._speak_german()
         self.names = tuple(variables)
 

@@ -136,10 +136,11 @@ def set_teeth(order: Order, marked: Mapping[int, str]) -> None:
     known = {tooth.tooth: tooth for tooth in order.teeth.all()}
     for number in known.keys() - marked.keys():
         known[number].delete()
+    OrderTooth.objects.bulk_create(
+        OrderTooth(order=order, tooth=number, part=part) for number, part in marked.items() if number not in known
+    )
     for number, part in marked.items():
-        if number not in known:
-            OrderTooth.objects.create(order=order, tooth=number, part=part)
-        elif known[number].part != part:
+        if number in known and known[number].part != part:
             known[number].part = part
             known[number].save(update_fields=["part"])
     text = format_teeth(marked)

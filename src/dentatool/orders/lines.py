@@ -1,6 +1,6 @@
 """Positions of an order: adding, changing, ordering, pricing. A billed order's positions never change."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -9,13 +9,14 @@ from django.db import transaction
 from django.db.models import Max
 
 from dentatool.catalogue import bel
-from dentatool.catalogue.models import ServiceChain
-from dentatool.catalogue.queries import NoPrice, price_of
+from dentatool.catalogue.formula import evaluate
+from dentatool.catalogue.models import ChainLine, ServiceChain
+from dentatool.catalogue.queries import NoPrice, price_of, prices_of
 from dentatool.kit.errors import NotYet
 from dentatool.orders.models import Art, Order, Position
 from dentatool.orders.pricing import ListPrice, PriceMissing, plan_prices
 from dentatool.team.queries import profile
-from dentatool.values.money import REDUCED_PERMILLE, rate_on
+from dentatool.values.money import MILLI, REDUCED_PERMILLE, rate_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +37,9 @@ def require_open(order: Order) -> None:
 
 
 @transaction.atomic
-def add_position(order: Order, *, find: Callable[[str], ListPrice] | None = None, **values: Any) -> Position:
+def add_position(order: Order, **values: Any) -> Position:
     """Append a line. A BEL line without price is priced by the list; tax follows the practice and the day."""
-    require_open(order)
-    last = order.positions.aggregate(last=Max("rank"))["last"] or 0
-    position = Position(order=order, rank=last + 1, **values)
-    if "vat_permille" not in values:
-        position.vat_permille = usual_vat(order)
-    if position.art == Art.BEL and not position.manual:
-        _price(position, find or finder(order))
-    position.save(force_insert=True)
-    return position
+    return _append(order, [values])[0]
 
 
 @transaction.atomic
@@ -75,7 +68,9 @@ def reorder_positions(order: Order, ids: Sequence[UUID]) -> None:
     """Put the lines in this order; lines that are not named keep their place behind."""
     require_open(order)
     place = {key: rank for rank, key in enumerate(ids, start=1)}
-    for rank, position in enumerate(sorted(order.positions.all(), key=lambda each: place.get(each.pk, 10_000)), start=1):
+    for rank, position in enumerate(
+        sorted(order.positions.all(), key=lambda each: place.get(each.pk, 10_000)), start=1
+    ):
         if position.rank != rank:
             position.rank = rank
             position.save(update_fields=["rank"])
@@ -95,15 +90,16 @@ def move_position(position: Position, *, up: bool) -> None:
 def apply_chain(order: Order, chain: ServiceChain, variables: Mapping[str, int]) -> list[Position]:
     """Add the chain's lines with the quantities of its formulas; lines that count to nought are left out."""
     require_open(order)
-    find = finder(order)
-    return [add_position(order, find=find, **line) for line in chain_lines(chain, variables)]
+    return _append(order, chain_lines(chain, variables))
 
 
 @transaction.atomic
 def reprice(order: Order) -> Repriced:
     """Give every line that no person priced the price of its list on the order's day; say what changed."""
     require_open(order)
-    plan = plan_prices(order.positions.all(), finder(order), order.priced_on)
+    positions = list(order.positions.all())
+    numbers = {position.number for position in positions if position.art == Art.BEL and not position.manual}
+    plan = plan_prices(positions, finder(order, numbers), order.priced_on)
     for each in plan.priced:
         position, price = each.line, each.price
         if each.is_different or position.price_list_id != price.list_id:
@@ -113,18 +109,47 @@ def reprice(order: Order) -> Repriced:
     return Repriced(plan.differences, plan.missing)
 
 
-def finder(order: Order) -> Callable[[str], ListPrice]:
-    """number → price in the laboratory's list for this order's area and day."""
-    laboratory, area, day = profile(), order.area, order.priced_on
+def finder(order: Order, numbers: Iterable[str] = ()) -> Callable[[str], ListPrice]:
+    """number → price in the laboratory's list for this order's area and day. `numbers` are looked up at once."""
+    laboratory = profile()
+    where = {"area": order.area, "region": laboratory.region, "lab_type": laboratory.lab_type, "on": order.priced_on}
+    known = prices_of(numbers, **where) if numbers else {}
 
     def find(number: str) -> ListPrice:
         try:
-            found = price_of(number, area=area, region=laboratory.region, lab_type=laboratory.lab_type, on=day)
+            found = known.get(number) or price_of(number, **where)
         except NoPrice as reason:
             raise PriceMissing(str(reason)) from reason
         return ListPrice(found.cents, found.list_id, found.list_name, found.valid_from)
 
     return find
+
+
+def chain_lines(chain: ServiceChain, variables: Mapping[str, int]) -> list[dict[str, Any]]:
+    """The chain's lines as values of positions; lines whose formula gives nought are left out.
+
+    Own services and materials come with the laboratory's own price: no list ever changes them.
+    """
+    counted = [
+        (line, evaluate(line.formula, variables))
+        for line in chain.lines.select_related("article").order_by("rank", "id")
+    ]
+    return [_chain_line(line) | {"quantity_milli": count * MILLI} for line, count in counted if count]
+
+
+def _chain_line(line: ChainLine) -> dict[str, Any]:
+    if line.art == Art.BEL:
+        return {"art": Art.BEL, "number": line.number, "text": bel_text(line.number)}
+    if line.article is None:
+        return {"art": line.art, "number": line.number, "text": line.text, "manual": line.art != Art.TEXT}
+    return {
+        "art": line.article.art,
+        "number": line.article.number,
+        "text": line.text or line.article.text,
+        "price_cents": line.article.price_cents,
+        "vat_permille": line.article.vat_permille,
+        "manual": True,
+    }
 
 
 def usual_vat(order: Order) -> int:
@@ -138,6 +163,23 @@ def bel_text(number: str) -> str:
     return bel.short_text(number) or ""
 
 
+def _append(order: Order, lines: Sequence[Mapping[str, Any]]) -> list[Position]:
+    """Lines behind the last one, priced at once and stored at once."""
+    require_open(order)
+    last = order.positions.aggregate(last=Max("rank"))["last"] or 0
+    usual = usual_vat(order)
+    positions = [
+        Position(order=order, rank=rank, **{"vat_permille": usual, **line})
+        for rank, line in enumerate(lines, start=last + 1)
+    ]
+    listed = [position for position in positions if position.art == Art.BEL and not position.manual]
+    if listed:
+        find = finder(order, {position.number for position in listed})
+        for position in listed:
+            _price(position, find)
+    return Position.objects.bulk_create(positions)
+
+
 def _price(position: Position, find: Callable[[str], ListPrice]) -> None:
     """Price by the list; what no list knows costs nothing yet and is warned about on the order's page."""
     position.text = position.text or bel_text(position.number)
@@ -145,4 +187,8 @@ def _price(position: Position, find: Callable[[str], ListPrice]) -> None:
         price = find(position.number)
     except PriceMissing:
         price = ListPrice(0)
-    position.price_cents, position.price_list_id, position.price_valid_from = price.cents, price.list_id, price.valid_from
+    position.price_cents, position.price_list_id, position.price_valid_from = (
+        price.cents,
+        price.list_id,
+        price.valid_from,
+    )

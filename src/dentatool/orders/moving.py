@@ -83,4 +83,3 @@ def _move(order: Order, to: State, *, reason: str = "") -> None:
     order.reason = reason
     order.state = to
     order.save(update_fields=["state", "came_from", "reason"])
-

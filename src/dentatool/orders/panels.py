@@ -1,6 +1,6 @@
 """What slices above add to the order's page: they register a function when they start, nothing is imported upwards.
 
-    order_panel(lambda request, order: ("billing/_order.html", {"invoices": …}))
+order_panel(lambda request, order: ("billing/_order.html", {"invoices": …}))
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -20,8 +20,8 @@ from dentatool.orders.actions import (
 from dentatool.orders.forms import PositionForm
 from dentatool.orders.lines import require_open
 from dentatool.orders.models import Order, Position
+from dentatool.orders.order_page import chain_form, show_order, tell_prices
 from dentatool.orders.typed_lines import NotUnderstood, line_of, suggestion
-from dentatool.orders.views import chain_form, show_order, tell_prices
 from dentatool.protection.access import Permission, page
 
 
@@ -115,5 +115,3 @@ def suggest(request: HttpRequest, pk: UUID) -> JsonResponse:
 
 def _order(pk: UUID) -> Order:
     return get_object_or_404(Order.objects.select_related("practice", "dentist", "patient"), pk=pk)
-
-

@@ -89,7 +89,7 @@ class _Case:
 
 
 def check(lines: Iterable[Line], *, lab_type: str = "gewerbe", order_teeth: Sequence[int] = ()) -> tuple[Finding, ...]:
-    """Everything the rules say about these lines, errors first. Lines of quantity 0 and text lines count for nothing."""
+    """Everything the rules say about these lines, errors first. Quantity 0 and text lines count for nothing."""
     billed = tuple(line for line in lines if line.art != TEXT and line.quantity_milli > 0)
     case = _Case(billed, lab_type, tuple(order_teeth))
     for line in billed:
@@ -204,7 +204,9 @@ def _repair_units(case: _Case) -> Iterator[Finding]:
     units = [number for number in REPAIR_UNITS if case.has(number)]
     if units and not case.has(*REPAIR_BASIC_UNITS):
         names = ", ".join(map(spaced, units))
-        yield _warning("repair_unit", f"{names}: nur zusammen mit der Grundeinheit 801 0 oder 801 8 abrechenbar.", *units)
+        yield _warning(
+            "repair_unit", f"{names}: nur zusammen mit der Grundeinheit 801 0 oder 801 8 abrechenbar.", *units
+        )
 
 
 def _non_precious(case: _Case) -> Iterator[Finding]:

@@ -27,7 +27,9 @@ def line_of(order: Order, typed: dict[str, Any]) -> dict[str, Any]:
     art, number, article = service_typed(typed["number"])
     chosen = typed["art"]
     if chosen == Art.BEL and art != Art.BEL:
-        raise NotUnderstood("number", "Diese Nummer gibt es in der BEL II nicht. Bitte vier Ziffern angeben, z. B. 001 0.")
+        raise NotUnderstood(
+            "number", "Diese Nummer gibt es in der BEL II nicht. Bitte vier Ziffern angeben, z. B. 001 0."
+        )
     if chosen and chosen != art:
         art, number, article = chosen, typed["number"] if chosen != Art.TEXT else "", None
     if not art:
@@ -60,7 +62,13 @@ def suggestion(order: Order, typed: str) -> dict[str, Any]:
         return {"art": art, "number": number, "text": article.text, "price": format_money(article.price_cents, sign="")}
     price = _listed(order, number)
     shown = format_money(price.cents, sign="") if price else ""
-    return {"art": art, "number": number, "text": bel_text(number), "price": shown, "source": price.list_name if price else ""}
+    return {
+        "art": art,
+        "number": number,
+        "text": bel_text(number),
+        "price": shown,
+        "source": price.list_name if price else "",
+    }
 
 
 def _price(order: Order, art: str, number: str, typed: int | None, article: Any) -> dict[str, Any]:
@@ -95,5 +103,6 @@ def _check(values: dict[str, Any]) -> None:
         raise NotUnderstood("text", "Bitte einen Text für die Position angeben.")
     if values["art"] != Art.TEXT and len(values["text"]) > _LONGEST_EXPORTED:
         raise NotUnderstood(
-            "text", f"Der Text darf höchstens {_LONGEST_EXPORTED} Zeichen haben, sonst nimmt ihn die XML-Datei nicht auf."
+            "text",
+            f"Der Text darf höchstens {_LONGEST_EXPORTED} Zeichen haben, sonst nimmt ihn die XML-Datei nicht auf.",
         )

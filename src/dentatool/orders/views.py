@@ -1,6 +1,5 @@
 """The worklist, the order's page, changing an order and moving it on."""
 
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -14,22 +13,14 @@ from dentatool.kit.conflicts import both_values
 from dentatool.kit.errors import NotYet
 from dentatool.kit.lists import clean_search, page_of, sort_of
 from dentatool.orders import queries
-from dentatool.orders.actions import Repriced, change_order, facts_of, findings_of, next_steps, teeth_of, transition
-from dentatool.orders.chain_variables import LABELS as VARIABLES
-from dentatool.orders.chain_variables import variables_of
+from dentatool.orders.actions import change_order, teeth_of, transition
 from dentatool.orders.filtering import FilterForm
-from dentatool.orders.forms import ChainForm, OrderForm, PositionForm, StepForm
-from dentatool.orders.intake import CHANGEABLE_WHEN_SETTLED, stranger_at
+from dentatool.orders.forms import OrderForm, StepForm
+from dentatool.orders.intake import CHANGEABLE_WHEN_SETTLED
 from dentatool.orders.models import Order
-from dentatool.orders.panels import panels_of
-from dentatool.orders.services import offered_services
-from dentatool.orders.shown import position_rows
+from dentatool.orders.order_page import show_order, tell_prices
 from dentatool.orders.workflow import State
 from dentatool.protection.access import Permission, page
-from dentatool.values.money import totals
-from dentatool.values.order_number import check
-
-HISTORY_ON_PAGE = 6
 
 
 @page(Permission.ORDERS_VIEW)
@@ -45,11 +36,12 @@ def worklist(request: HttpRequest) -> HttpResponse:
     today = localdate()
     found = queries.orders_wanted(wanted, today=today, may_see_patients=may_see)
     shown = page_of(request, queries.row_values(found, with_names=with_names))
+    here = wanted.view or ("alle" if search else "offen")
     facts = {
         "form": form,
         "page": shown,
         "rows": [queries.shown_row(row, today) for row in shown],
-        "views": [(key, label, key == (wanted.view or ("alle" if search else "offen"))) for key, label in queries.VIEWS.items()],
+        "views": [(key, label, key == here) for key, label in queries.VIEWS.items()],
         "wanted": wanted,
         "search": search,
         "with_names": with_names,
@@ -63,38 +55,6 @@ def worklist(request: HttpRequest) -> HttpResponse:
 def order(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One order with everything about it."""
     return show_order(request, _order(pk))
-
-
-def show_order(
-    request: HttpRequest, order: Order, *, adding: PositionForm | None = None, chain: ChainForm | None = None, status: int = 200
-) -> HttpResponse:
-    """The order's page; `adding` and `chain` are forms that were refused, with what was typed."""
-    positions = list(order.positions.all())
-    findings = findings_of(order, positions)
-    teeth = teeth_of(order)
-    steps = next_steps(order, request.permissions, findings=findings, positions=positions)  # type: ignore[attr-defined]
-    may_change = request.may(Permission.ORDERS_CHANGE) and not order.is_settled  # type: ignore[attr-defined]
-    facts: dict[str, Any] = {
-        "order": order,
-        "rows": position_rows(positions),
-        "totals": totals(positions),
-        "findings": findings,
-        "teeth": teeth,
-        "main_step": next((step for step in steps if not step.needs_reason), None),
-        "other_steps": [step for step in steps if step.needs_reason or step is not next((s for s in steps if not s.needs_reason), None)],
-        "may_change": may_change,
-        "sees_patient": request.may(Permission.PATIENTS_VIEW),  # type: ignore[attr-defined]
-        "sees_prices": request.may(Permission.CATALOGUE_VIEW),  # type: ignore[attr-defined]
-        "number_problems": _number_problems(order),
-        "stranger": stranger_at(order),
-        "is_overdue": order.is_overdue(localdate()),
-        "adding": adding or PositionForm(),
-        "chain": chain or chain_form(teeth),
-        "services": offered_services() if may_change else [],
-        "history": changes_of(order, HISTORY_ON_PAGE),
-        "panels": list(panels_of(request, order)),
-    }
-    return render(request, "orders/order.html", facts, status=status)
 
 
 @page(Permission.ORDERS_CHANGE)
@@ -143,27 +103,8 @@ def history(request: HttpRequest, pk: UUID) -> HttpResponse:
     return render(request, "kit/record_history.html", facts)
 
 
-def tell_prices(request: HttpRequest, repriced: Repriced) -> None:
-    """Say which prices the change moved: nothing changes in silence."""
-    if repriced.differences:
-        messages.info(request, "Preise zum neuen Lieferdatum: " + "; ".join(repriced.differences) + ".")
-    for missing in repriced.missing:
-        messages.warning(request, missing)
-
-
-def chain_form(teeth: dict[int, str], data: Any = None) -> ChainForm:
-    """The form of a service chain with this order's counts."""
-    counts = variables_of(teeth)
-    return ChainForm(data, variables={name: (label, counts[name]) for name, label in VARIABLES.items()}, prefix="kette")
-
-
 def _order(pk: UUID, *, lock: bool = False) -> Order:
     found = Order.objects.select_related("practice", "dentist", "patient")
     if lock:
         found = found.select_for_update(of=("self",))
     return get_object_or_404(found, pk=pk)
-
-
-def _number_problems(order: Order) -> list[str]:
-    found = check(order.order_number) if order.order_number and not order.has_valid_number else []
-    return [str(problem) for problem in found] if isinstance(found, list) else []

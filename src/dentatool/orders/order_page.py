@@ -1,0 +1,87 @@
+"""What the order's page shows, and what it says after a change."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.timezone import localdate
+
+from dentatool.kit.changes import changes_of
+from dentatool.orders.actions import Repriced, findings_of, next_steps, teeth_of
+from dentatool.orders.chain_variables import LABELS as VARIABLES
+from dentatool.orders.chain_variables import variables_of
+from dentatool.orders.forms import ChainForm, PositionForm
+from dentatool.orders.intake import stranger_at
+from dentatool.orders.models import Order
+from dentatool.orders.panels import panels_of
+from dentatool.orders.services import offered_services
+from dentatool.orders.shown import position_rows
+from dentatool.orders.workflow import Step
+from dentatool.protection.access import Permission
+from dentatool.values.money import totals
+from dentatool.values.order_number import check
+
+HISTORY_ON_PAGE = 6
+
+
+def show_order(
+    request: HttpRequest,
+    order: Order,
+    *,
+    adding: PositionForm | None = None,
+    chain: ChainForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """The order's page; `adding` and `chain` are forms that were refused, with what was typed."""
+    positions = list(order.positions.all())
+    findings = findings_of(order, positions)
+    teeth = teeth_of(order)
+    may = request.may  # type: ignore[attr-defined]
+    may_change = may(Permission.ORDERS_CHANGE) and not order.is_settled
+    held = request.permissions  # type: ignore[attr-defined]
+    facts = {
+        "order": order,
+        "rows": position_rows(positions),
+        "totals": totals(positions),
+        "findings": findings,
+        "teeth": teeth,
+        **_steps(next_steps(order, held, findings=findings, positions=positions)),
+        "may_change": may_change,
+        "sees_patient": may(Permission.PATIENTS_VIEW),
+        "sees_prices": may(Permission.CATALOGUE_VIEW),
+        "number_problems": _number_problems(order),
+        "stranger": stranger_at(order),
+        "is_overdue": order.is_overdue(localdate()),
+        "adding": adding or PositionForm(),
+        "chain": chain or chain_form(teeth),
+        "services": offered_services() if may_change else [],
+        "history": changes_of(order, HISTORY_ON_PAGE),
+        "panels": list(panels_of(request, order)),
+    }
+    return render(request, "orders/order.html", facts, status=status)
+
+
+def chain_form(teeth: dict[int, str], data: Any = None) -> ChainForm:
+    """The form of a service chain with this order's counts."""
+    counts = variables_of(teeth)
+    return ChainForm(data, variables={name: (label, counts[name]) for name, label in VARIABLES.items()}, prefix="kette")
+
+
+def tell_prices(request: HttpRequest, repriced: Repriced) -> None:
+    """Say which prices the change moved: nothing changes in silence."""
+    if repriced.differences:
+        messages.info(request, "Preise zum neuen Lieferdatum: " + "; ".join(repriced.differences) + ".")
+    for missing in repriced.missing:
+        messages.warning(request, missing)
+
+
+def _steps(steps: tuple[Step, ...]) -> dict[str, Any]:
+    """The first step that needs no reason is the big button; the rest stand in the menu."""
+    main = next((step for step in steps if not step.needs_reason), None)
+    return {"main_step": main, "other_steps": [step for step in steps if step is not main]}
+
+
+def _number_problems(order: Order) -> list[str]:
+    found = check(order.order_number) if order.order_number and not order.has_valid_number else []
+    return [str(problem) for problem in found] if isinstance(found, list) else []

@@ -1,0 +1,7 @@
+"""The start page's address."""
+
+from django.urls import path
+
+from dentatool.overview import views
+
+urlpatterns = [path("", views.overview, name="overview")]
