@@ -115,13 +115,13 @@ def new_laboratory(founding: psycopg.Connection, password_hash: str) -> Any:
 @pytest.fixture
 def anna(new_laboratory: Any) -> Laboratory:
     """Anna's laboratory in Bavaria."""
-    return new_laboratory("Dentallabor Anna Huber", region="Bayern", place="D-München", city="München")
+    return new_laboratory("Dentallabor Anna Huber", region="BY", place="D-München", city="München")
 
 
 @pytest.fixture
 def bert(new_laboratory: Any) -> Laboratory:
     """Bert's laboratory in Westfalen-Lippe: whatever is Anna's must not exist for him."""
-    return new_laboratory("Zahntechnik Bert Kamp", region="Westfalen-Lippe", place="D-Münster", city="Münster")
+    return new_laboratory("Zahntechnik Bert Kamp", region="WL", place="D-Münster", city="Münster")
 
 
 @pytest.fixture

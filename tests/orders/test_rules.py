@@ -74,7 +74,9 @@ def test_the_veneer_limit_looks_at_the_teeth_of_the_order_when_no_line_names_one
 def test_a_partial_crown_is_not_veneered():
     (finding,) = check([bel("1022"), bel("1620", tooth="14")])
 
-    assert finding.message == "102 2 und 162 0 sind nebeneinander nicht abrechenbar: eine Teilkrone wird nicht verblendet."
+    assert (
+        finding.message == "102 2 und 162 0 sind nebeneinander nicht abrechenbar: eine Teilkrone wird nicht verblendet."
+    )
 
 
 def test_a_relining_is_no_repair():
@@ -149,7 +151,9 @@ def official() -> dict[str, list[dict[str, str]]]:
 def test_every_known_exclusion_is_told(official):
     told = {(each.number, other) for each in EXCLUSIONS for other in each.beside} | set(RELININGS.items())
     told |= {("8080", "8610"), ("8090", "8610")}
-    wanted = {(row["bel_nr"], row["neben_bel_nr"]) for row in official["bel_ausschluesse"] if row["art"] == "schliesst_aus"}
+    wanted = {
+        (row["bel_nr"], row["neben_bel_nr"]) for row in official["bel_ausschluesse"] if row["art"] == "schliesst_aus"
+    }
 
     assert told == wanted
 

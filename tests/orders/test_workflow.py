@@ -73,7 +73,9 @@ def test_a_question_returns_to_where_it_came_from(state):
     asked = Facts(came_from=state)
 
     assert require_step(State.QUESTION, state, asked).verb == "Rückfrage geklärt"
-    assert [step.after for step in steps_from(State.QUESTION, asked, ALL) if step.verb == "Rückfrage geklärt"] == [state]
+    assert [step.after for step in steps_from(State.QUESTION, asked, ALL) if step.verb == "Rückfrage geklärt"] == [
+        state
+    ]
     for other in {State.RECEIVED, State.PLANNING, State.WORKING} - {state}:
         with pytest.raises(NotPermitted):
             require_step(State.QUESTION, other, asked)

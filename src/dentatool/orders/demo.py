@@ -1,4 +1,4 @@
-"""A few weeks of believable work for the demo laboratories. Invented people; Auftragsnummern with right check digits."""
+"""A few weeks of believable work for the demo laboratories: invented people, right check digits."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -43,12 +43,12 @@ _LAST = (
 # By a word of the chain's name: the teeth such a work usually concerns.
 _TEETH = (
     ("adhäsiv", ({12: "glied", 11: "krone"}, {22: "glied", 21: "krone"})),
-    ("brücke", ({16: "krone", 15: "glied", 14: "krone"}, {24: "krone", 25: "glied", 26: "krone"}, {34: "krone", 35: "glied"})),
+    ("brücke", ({16: "krone", 15: "glied", 14: "krone"}, {24: "krone", 25: "glied", 26: "krone"})),
     ("teleskop", ({13: "teleskop", 23: "teleskop", 14: "ersetzt", 15: "ersetzt"}, {33: "teleskop", 43: "teleskop"})),
     ("stift", ({14: "stift"}, {21: "stift"})),
     ("krone", ({14: "krone"}, {24: "krone"}, {15: "krone"}, {36: "krone"}, {11: "krone", 21: "krone"})),
     ("total", (dict.fromkeys((17, 16, 15, 14, 13, 12, 11, 21, 22, 23, 24, 25, 26, 27), "ersetzt"),)),
-    ("modellguss", ({35: "ersetzt", 36: "ersetzt", 34: "klammer", 37: "klammer"}, {46: "ersetzt", 45: "ersetzt", 44: "klammer"})),
+    ("modellguss", ({35: "ersetzt", 36: "ersetzt", 34: "klammer", 37: "klammer"}, {46: "ersetzt", 44: "klammer"})),
     ("prothese", ({12: "ersetzt", 11: "ersetzt", 13: "klammer"}, {15: "ersetzt", 16: "ersetzt", 14: "klammer"})),
     ("erweiterung", ({25: "ersetzt"}, {46: "ersetzt"})),
 )  # fmt: skip
