@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from dentatool.kit import errors
 from dentatool.kit.forms import ModelForm
 from dentatool.kit.pages import Column, record_pages
 from dentatool.practices.models import Dentist, Practice
@@ -29,9 +30,18 @@ def sign_in(request):
     raise NotImplementedError
 
 
+@page(Permission.OVERVIEW_VIEW)
+def disturbance(request, name):
+    """Raises the error of this name, with words that may or may not be shown."""
+    if name == "KeyError":
+        raise KeyError("Erika Mustermann")
+    raise getattr(errors, name)("Die Charge fehlt. Bitte eintragen.")
+
+
 MAY = {"permission_view": Permission.PRACTICES_VIEW, "permission_change": Permission.PRACTICES_CHANGE}
 urlpatterns = [
     path("anmelden/", sign_in, name="sign_in"),
+    path("stoerung/<str:name>/", disturbance),
     *record_pages(
         Practice,
         form=PracticeForm,

@@ -1,9 +1,12 @@
 """Headers that Django does not send by itself."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
+
+from dentatool.kit.errors import error_page
 
 _FIXED = {
     # A laboratory needs a camera later (scanning tickets); everything else stays off.
@@ -22,9 +25,21 @@ class Headers:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and not response.content:
+            response = _not_this_way(request, response.headers["Allow"])
         for name, value in _FIXED.items():
             response.headers.setdefault(name, value)
         # no-store: after signing out, the back button must not show a patient (security.md, sessions).
         response.headers.setdefault("Cache-Control", "no-store")
         patch_vary_headers(response, ["Cookie", "HX-Request"])
         return response
+
+
+def _not_this_way(request: HttpRequest, allowed: str) -> HttpResponse:
+    """A page instead of Django's empty answer to, say, a reload of what only a form may send."""
+    response = error_page(
+        request, 405, "So lässt sich diese Adresse nicht öffnen",
+        "Sie gehört zu einem Formular und ist keine Seite für sich.", "Gehen Sie zurück und nutzen Sie den Knopf dort.",
+    )  # fmt: skip
+    response.headers["Allow"] = allowed
+    return response

@@ -15,7 +15,8 @@ from django.utils.safestring import SafeString, mark_safe
 
 from dentatool.kit import assets, formatting, icons
 from dentatool.kit.teeth import PARTS
-from dentatool.kit.tooth_chart import Chart
+from dentatool.kit.tooth_chart import Chart, DrawnTooth
+from dentatool.kit.tooth_svg import tooth_svg
 from dentatool.values.money import format_money, format_permille, format_quantity
 
 register = template.Library()
@@ -179,6 +180,12 @@ def with_query(context: template.Context, **changes: Any) -> str:
 def tooth_chart(marked: Mapping[int, str]) -> dict[str, Any]:
     """A chart to look at: `{% tooth_chart marked %}` with `{14: "krone"}`."""
     return {"chart": Chart(marked, dict(PARTS)), "is_quiet": True}
+
+
+@register.simple_tag
+def tooth(drawn: DrawnTooth, is_quiet: bool | str = False) -> SafeString:
+    """One tooth of a chart; only the chart's own template uses it."""
+    return tooth_svg(drawn, is_quiet=bool(is_quiet))
 
 
 @register.filter
