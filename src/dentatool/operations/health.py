@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from dentatool.protection.access import PUBLIC, page
-from dentatool.protection.vault.internal.rootkey import check_root_key
+from dentatool.protection.keys import RootKeyError, check_root_key
 
 PROBLEM_WORDS = {True: "bereit", False: "gestört"}
 
@@ -61,6 +61,6 @@ def _migrated() -> bool:
 def _keys_there() -> bool:
     try:
         check_root_key()
-    except (OSError, ValueError, RuntimeError):
+    except RootKeyError:
         return False
     return True
