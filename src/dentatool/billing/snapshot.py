@@ -9,7 +9,6 @@ import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from importlib.metadata import version
 from secrets import token_hex
 from typing import Any
 
@@ -21,7 +20,8 @@ from dentatool.team.queries import profile
 from dentatool.values.money import skonto_amount
 
 TEMPLATE = 1
-SOFTWARE = "DentaTool"
+# The program runs from its folder and is no installed package; a test compares this with pyproject.toml.
+SOFTWARE = {"name": "DentaTool", "version": "0.1.0"}
 _LABORATORY = (
     *("name", "street", "postcode", "city", "phone", "email", "tax_number", "vat_id", "iban", "bic", "bank"),
     *("region", "place", "lab_type"),
@@ -34,7 +34,7 @@ def content_of(invoice: Invoice, lines: Sequence[InvoiceLine], by: Account | Non
     laboratory = profile()
     return {
         "template": TEMPLATE,
-        "software": {"name": SOFTWARE, "version": version("dentatool")},
+        "software": SOFTWARE,
         "kind": invoice.kind,
         "number": invoice.number,
         "year": invoice.year,

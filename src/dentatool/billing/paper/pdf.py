@@ -6,6 +6,7 @@ paper looks the same on every machine; what they cannot show becomes a white squ
 
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -53,4 +54,27 @@ def render(words: Mapping[str, Any]) -> bytes:
 
 
 def _showable(value: Any) -> Any:
+    """PDF/A refuses what no font can draw (emoji, Chinese): a white square stands for it on the paper.
+
+    The snapshot keeps the letter.
+    """
+    if isinstance(value, str):
+        return value if value.isascii() else "".join(letter if _has_shape(ord(letter)) else _UNSHOWABLE for letter in value)
+    if isinstance(value, Mapping):
+        return {name: _showable(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_showable(item) for item in value]
     return value
+
+
+def _has_shape(code: int) -> bool:
+    starts, ends = _letters()
+    place = bisect_right(starts, code) - 1
+    return place >= 0 and code <= ends[place]
+
+
+@cache
+def _letters() -> tuple[list[int], list[int]]:
+    """First and last code point of each run of letters that the compiler's own fonts can draw (found by trying each)."""
+    runs = json.loads((_HERE / "letters.json").read_text())
+    return [first for first, _last in runs], [last for _first, last in runs]

@@ -1,0 +1,2 @@
+"""Addresses of invoices."""
+urlpatterns: list = []
