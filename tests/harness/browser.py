@@ -110,6 +110,8 @@ def _await_page(url: str, server: subprocess.Popen, log: Path) -> None:
 @pytest.fixture(scope="session")
 def _chromium() -> Iterator[Any]:
     os.environ["PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD"] = "1"
+    # Playwright's loop lives in this thread, but tests and ORM take turns in it: nothing runs at the same time.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
