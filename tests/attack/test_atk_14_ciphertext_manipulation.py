@@ -72,7 +72,10 @@ def patients(anna):
 
     with anna.at_work():
         practice = Practice.objects.create(customer_number="100", name="Praxis Zahn")
-        return [Patient.objects.create(practice=practice, name=name, pseudonym=name[:1]) for name in ("Otto Kern", "Anna Holm")]
+        return [
+            Patient.objects.create(practice=practice, name=name, pseudonym=name[:1])
+            for name in ("Otto Kern", "Anna Holm")
+        ]
 
 
 def spoil(superuser, patient):
@@ -100,7 +103,9 @@ def test_a_page_says_not_readable_shows_the_rest_and_leaves_an_event(anna, patie
     if "{pk}" not in address:
         assert "Anna Holm" in body
     assert events(superuser, anna)
-    assert all(where.startswith(f"orders_patient.name, Datensatz {patients[0].pk}") for (where,) in events(superuser, anna))
+    assert all(
+        where.startswith(f"orders_patient.name, Datensatz {patients[0].pk}") for (where,) in events(superuser, anna)
+    )
 
 
 def test_editing_a_spoilt_record_is_a_clear_page_not_a_crash_and_writes_nothing(anna, patients, superuser):
