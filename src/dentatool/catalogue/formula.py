@@ -21,7 +21,7 @@ VARIABLES: Final = (
     "versandgaenge",
 )
 MOST_CHARACTERS, MOST_DEPTH, MOST_RESULT = 80, 10, 999
-_TOKEN = re.compile(r"\s*(?:(\d{1,4})|([A-Za-zÄÖÜäöüß]+)|(.))")
+_TOKEN = re.compile(r"\s*(?:([0-9]{1,4})|([A-Za-zÄÖÜäöüß]+)|(.))")
 
 
 class FormulaError(ValueError):
@@ -82,7 +82,7 @@ class _Reader:
         if token == "(":
             return self._in_brackets()[0]
         self._at += 1
-        if token.isdigit():
+        if token.isascii() and token.isdigit():
             return int(token)
         name = token.lower()
         if name in ("min", "max") and self._next() == "(":

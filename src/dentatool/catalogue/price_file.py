@@ -213,6 +213,8 @@ def _gather(rows: list[tuple[int, list[str]]], layout: _Layout) -> _Gathered:
             raise PriceFileError(f"Zeile {place}: „{cells[0][:20]}“ ist keine BEL-Nummer. Es wurde nichts übernommen.")
         if len(cells) < layout.first_price + len(layout.kinds) - _blanks_allowed(layout):
             raise PriceFileError(f"Zeile {place} ist unvollständig. Die Datei ist wohl abgeschnitten; bitte neu herunterladen.")
+        if any(cells[layout.first_price + len(layout.kinds) :]):
+            raise PriceFileError(f"Zeile {place} hat zu viele Spalten; zwei Zeilen sind wohl zusammengeraten. Bitte neu herunterladen.")
         if number not in known and (whole := cells[0].replace(" ", "") + "0") in known and len(whole) == 4:
             gathered.remarks.append(f"Zeile {place}: Nummer „{cells[0]}“ als {printed_number(whole)} gelesen")
             number = whole

@@ -14,6 +14,7 @@ from dentatool.catalogue.bel import printed_number, short_text
 from dentatool.catalogue.forms import ChainLineForm, DraftForm, ImportForm, shown_text
 from dentatool.catalogue.importing import activate, changes_against_previous, discard, draft_from_file
 from dentatool.catalogue.models import ChainLine, Price, PriceList, ServiceChain
+from dentatool.catalogue.price_file import MOST_BYTES
 from dentatool.kit.lists import clean_search
 from dentatool.protection.access import Permission, page
 from dentatool.protection.audit import record_event
@@ -51,6 +52,9 @@ def price_lists(request: HttpRequest) -> HttpResponse:
 def price_import(request: HttpRequest) -> HttpResponse:
     """Upload a file; it becomes a draft whose page shows what it would change."""
     form = ImportForm(request.POST or None, request.FILES or None, initial={"lab_type": profile().lab_type})
+    if int(request.headers.get("Content-Length") or 0) > 2 * MOST_BYTES:
+        # No upload handler takes so much in, so the file arrives as missing; say why.
+        form.fields["file"].error_messages["required"] = "Die Datei ist viel zu groß. Eine Preisliste hat etwa 20 kB."
     if request.method == "POST" and form.is_valid():
         facts = form.cleaned_data
         found = facts["file"]
