@@ -37,7 +37,7 @@ class IntakeForm(Form):
 
     order_number = OrderNumberField(label=_("Auftragsnummer"))
     practice = forms.CharField(label=_("Praxis"), max_length=200)
-    dentist = RecordChoiceField(Dentist.objects.none(), label=_("Behandler"), required=False, empty_label="wie üblich")
+    dentist = RecordChoiceField(Dentist.objects.none(), label=_("Behandler"), required=False, empty_label="ohne Angabe")
     patient = forms.UUIDField(required=False, widget=forms.HiddenInput)
     patient_name = forms.CharField(label=_("Patient"), max_length=120, required=False)
     pseudonym = forms.CharField(label=_("Patientennummer"), max_length=40, required=False)

@@ -14,7 +14,7 @@ from django.db.models import F, OrderBy, Q, QuerySet
 
 from dentatool.kit.formatting import NOTHING, short_day
 from dentatool.orders.models import NumberState, Order, Patient
-from dentatool.orders.workflow import BILLABLE, LABELS, OPEN, TONES, State
+from dentatool.orders.workflow import BILLABLE, LABELS, OPEN, PAUSED, TONES, State
 from dentatool.practices.models import Practice
 from dentatool.protection.vault import find_sealed
 from dentatool.values.order_number import normalise
@@ -30,6 +30,7 @@ VIEWS = {
     "offen": "Offen",
     "heute": "Heute fällig",
     "ueberfaellig": "Überfällig",
+    "wartet": "Rückfrage oder angehalten",
     "ohne_nummer": "Ohne gültige Auftragsnummer",
     "abzurechnen": "Abzurechnen",
     "alle": "Alle",
@@ -130,6 +131,8 @@ def _in_view(view: str, today: date) -> QuerySet[Order]:
         return due_between(today, today)
     if view == "ueberfaellig":
         return overdue(today)
+    if view == "wartet":
+        return Order.objects.filter(state__in=[state.value for state in PAUSED])
     if view == "abzurechnen":
         return billable()
     if view == "ohne_nummer":

@@ -8,181 +8,401 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('catalogue', '0001_initial'),
-        ('practices', '0001_initial'),
+        ("catalogue", "0001_initial"),
+        ("practices", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='OrderCounter',
+            name="OrderCounter",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('lab_id', models.UUIDField(editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Angelegt')),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Geändert')),
-                ('version', models.PositiveIntegerField(db_default=1, editable=False, verbose_name='Stand')),
-                ('year', models.PositiveSmallIntegerField(verbose_name='Jahr')),
-                ('last', models.PositiveIntegerField(default=0, verbose_name='Zuletzt vergeben')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("lab_id", models.UUIDField(editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Angelegt"
+                    ),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Geändert"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(db_default=1, editable=False, verbose_name="Stand")),
+                ("year", models.PositiveSmallIntegerField(verbose_name="Jahr")),
+                ("last", models.PositiveIntegerField(default=0, verbose_name="Zuletzt vergeben")),
             ],
             options={
-                'verbose_name': 'Auftragszähler',
-                'verbose_name_plural': 'Auftragszähler',
-                'constraints': [models.UniqueConstraint(fields=('lab_id', 'year'), name='order_counter_once_a_year')],
+                "verbose_name": "Auftragszähler",
+                "verbose_name_plural": "Auftragszähler",
+                "constraints": [models.UniqueConstraint(fields=("lab_id", "year"), name="order_counter_once_a_year")],
             },
         ),
         migrations.CreateModel(
-            name='Patient',
+            name="Patient",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('lab_id', models.UUIDField(editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Angelegt')),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Geändert')),
-                ('version', models.PositiveIntegerField(db_default=1, editable=False, verbose_name='Stand')),
-                ('name', dentatool.protection.vault.SealedText(blank=True, verbose_name='Name')),
-                ('birth_date', dentatool.protection.vault.SealedDate(blank=True, null=True, verbose_name='Geburtsdatum')),
-                ('pseudonym', models.CharField(blank=True, max_length=40, verbose_name='Patientennummer der Praxis')),
-                ('insurance', models.CharField(choices=[('gkv', 'Gesetzlich (GKV)'), ('pkv', 'Privat (PKV)'), ('heilfuersorge', 'Heilfürsorge'), ('selbst', 'Selbstzahler')], default='gkv', max_length=20, verbose_name='Versicherung')),
-                ('allergies', dentatool.protection.vault.SealedText(blank=True, verbose_name='Allergien und Materialausschlüsse')),
-                ('remarks', dentatool.protection.vault.SealedText(blank=True, verbose_name='Bemerkungen')),
-                ('practice', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, to='practices.practice', verbose_name='Praxis')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("lab_id", models.UUIDField(editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Angelegt"
+                    ),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Geändert"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(db_default=1, editable=False, verbose_name="Stand")),
+                ("name", dentatool.protection.vault.SealedText(blank=True, verbose_name="Name")),
+                (
+                    "birth_date",
+                    dentatool.protection.vault.SealedDate(blank=True, null=True, verbose_name="Geburtsdatum"),
+                ),
+                ("pseudonym", models.CharField(blank=True, max_length=40, verbose_name="Patientennummer der Praxis")),
+                (
+                    "insurance",
+                    models.CharField(
+                        choices=[
+                            ("gkv", "Gesetzlich (GKV)"),
+                            ("pkv", "Privat (PKV)"),
+                            ("heilfuersorge", "Heilfürsorge"),
+                            ("selbst", "Selbstzahler"),
+                        ],
+                        default="gkv",
+                        max_length=20,
+                        verbose_name="Versicherung",
+                    ),
+                ),
+                (
+                    "allergies",
+                    dentatool.protection.vault.SealedText(blank=True, verbose_name="Allergien und Materialausschlüsse"),
+                ),
+                ("remarks", dentatool.protection.vault.SealedText(blank=True, verbose_name="Bemerkungen")),
+                (
+                    "practice",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="practices.practice",
+                        verbose_name="Praxis",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'Patient',
-                'verbose_name_plural': 'Patienten',
-                'ordering': ['pseudonym', 'id'],
+                "verbose_name": "Patient",
+                "verbose_name_plural": "Patienten",
+                "ordering": ["pseudonym", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Order',
+            name="Order",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('lab_id', models.UUIDField(editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Angelegt')),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Geändert')),
-                ('version', models.PositiveIntegerField(db_default=1, editable=False, verbose_name='Stand')),
-                ('number', models.CharField(editable=False, max_length=12, verbose_name='Auftrag')),
-                ('order_number', models.CharField(blank=True, max_length=50, verbose_name='Auftragsnummer')),
-                ('number_state', models.CharField(choices=[('gueltig', 'gültig'), ('fehlt', 'fehlt'), ('falsch', 'falsch')], default='fehlt', max_length=8, verbose_name='Stand der Auftragsnummer')),
-                ('area', models.CharField(choices=[('ZE', 'Zahnersatz (ZE)'), ('KB', 'Kiefergelenk und Kieferbruch (KB)'), ('KFO', 'Kieferorthopädie (KFO)')], default='ZE', max_length=3, verbose_name='Bereich')),
-                ('care', models.CharField(choices=[('regel', 'Regelversorgung'), ('gleichartig', 'Gleichartig'), ('andersartig', 'Andersartig'), ('privat', 'Privat'), ('reparatur', 'Reparatur'), ('kulanz', 'Kulanz')], default='regel', max_length=12, verbose_name='Versorgungsform')),
-                ('kind', models.CharField(blank=True, max_length=80, verbose_name='Art der Arbeit')),
-                ('shade', models.CharField(blank=True, max_length=40, verbose_name='Zahnfarbe')),
-                ('tray', models.CharField(blank=True, max_length=20, verbose_name='Schale')),
-                ('teeth_text', models.CharField(blank=True, editable=False, max_length=200, verbose_name='Zähne')),
-                ('received_on', models.DateField(default=django.utils.timezone.localdate, verbose_name='Eingang')),
-                ('due_on', models.DateField(blank=True, null=True, verbose_name='Liefertermin')),
-                ('delivered_on', models.DateField(blank=True, null=True, verbose_name='Geliefert am')),
-                ('state', models.CharField(choices=[('entwurf', 'Entwurf'), ('eingegangen', 'Eingegangen'), ('in_planung', 'In Planung'), ('in_arbeit', 'In Arbeit'), ('ausser_haus', 'Außer Haus'), ('endkontrolle', 'Endkontrolle'), ('fertig', 'Fertig'), ('geliefert', 'Geliefert'), ('abgerechnet', 'Abgerechnet'), ('abgeschlossen', 'Abgeschlossen'), ('rueckfrage', 'Rückfrage'), ('angehalten', 'Angehalten'), ('storniert', 'Storniert')], default='eingegangen', max_length=16, verbose_name='Status')),
-                ('came_from', models.CharField(blank=True, editable=False, max_length=16, verbose_name='Status davor')),
-                ('reason', dentatool.protection.vault.SealedText(blank=True, verbose_name='Grund')),
-                ('remarks', dentatool.protection.vault.SealedText(blank=True, verbose_name='Bemerkungen')),
-                ('intake_key', models.UUIDField(editable=False, null=True, verbose_name='Formular')),
-                ('dentist', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, to='practices.dentist', verbose_name='Behandler')),
-                ('practice', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, to='practices.practice', verbose_name='Praxis')),
-                ('patient', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, to='orders.patient', verbose_name='Patient')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("lab_id", models.UUIDField(editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Angelegt"
+                    ),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Geändert"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(db_default=1, editable=False, verbose_name="Stand")),
+                ("number", models.CharField(editable=False, max_length=12, verbose_name="Auftrag")),
+                ("order_number", models.CharField(blank=True, max_length=50, verbose_name="Auftragsnummer")),
+                (
+                    "number_state",
+                    models.CharField(
+                        choices=[("gueltig", "gültig"), ("fehlt", "fehlt"), ("falsch", "falsch")],
+                        default="fehlt",
+                        max_length=8,
+                        verbose_name="Stand der Auftragsnummer",
+                    ),
+                ),
+                (
+                    "area",
+                    models.CharField(
+                        choices=[
+                            ("ZE", "Zahnersatz (ZE)"),
+                            ("KB", "Kiefergelenk und Kieferbruch (KB)"),
+                            ("KFO", "Kieferorthopädie (KFO)"),
+                        ],
+                        default="ZE",
+                        max_length=3,
+                        verbose_name="Bereich",
+                    ),
+                ),
+                (
+                    "care",
+                    models.CharField(
+                        choices=[
+                            ("regel", "Regelversorgung"),
+                            ("gleichartig", "Gleichartig"),
+                            ("andersartig", "Andersartig"),
+                            ("privat", "Privat"),
+                            ("reparatur", "Reparatur"),
+                            ("kulanz", "Kulanz"),
+                        ],
+                        default="regel",
+                        max_length=12,
+                        verbose_name="Versorgungsform",
+                    ),
+                ),
+                ("kind", models.CharField(blank=True, max_length=80, verbose_name="Art der Arbeit")),
+                ("shade", models.CharField(blank=True, max_length=40, verbose_name="Zahnfarbe")),
+                ("tray", models.CharField(blank=True, max_length=20, verbose_name="Schale")),
+                ("teeth_text", models.CharField(blank=True, editable=False, max_length=200, verbose_name="Zähne")),
+                ("received_on", models.DateField(default=django.utils.timezone.localdate, verbose_name="Eingang")),
+                ("due_on", models.DateField(blank=True, null=True, verbose_name="Liefertermin")),
+                ("delivered_on", models.DateField(blank=True, null=True, verbose_name="Geliefert am")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("entwurf", "Entwurf"),
+                            ("eingegangen", "Eingegangen"),
+                            ("in_planung", "In Planung"),
+                            ("in_arbeit", "In Arbeit"),
+                            ("ausser_haus", "Außer Haus"),
+                            ("endkontrolle", "Endkontrolle"),
+                            ("fertig", "Fertig"),
+                            ("geliefert", "Geliefert"),
+                            ("abgerechnet", "Abgerechnet"),
+                            ("abgeschlossen", "Abgeschlossen"),
+                            ("rueckfrage", "Rückfrage"),
+                            ("angehalten", "Angehalten"),
+                            ("storniert", "Storniert"),
+                        ],
+                        default="eingegangen",
+                        max_length=16,
+                        verbose_name="Status",
+                    ),
+                ),
+                ("came_from", models.CharField(blank=True, editable=False, max_length=16, verbose_name="Status davor")),
+                ("reason", dentatool.protection.vault.SealedText(blank=True, verbose_name="Grund")),
+                ("remarks", dentatool.protection.vault.SealedText(blank=True, verbose_name="Bemerkungen")),
+                ("intake_key", models.UUIDField(editable=False, null=True, verbose_name="Formular")),
+                (
+                    "dentist",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="practices.dentist",
+                        verbose_name="Behandler",
+                    ),
+                ),
+                (
+                    "practice",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="practices.practice",
+                        verbose_name="Praxis",
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="orders.patient",
+                        verbose_name="Patient",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'Auftrag',
-                'verbose_name_plural': 'Aufträge',
-                'ordering': ['due_on', 'id'],
+                "verbose_name": "Auftrag",
+                "verbose_name_plural": "Aufträge",
+                "ordering": ["due_on", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Position',
+            name="Position",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('lab_id', models.UUIDField(editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Angelegt')),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Geändert')),
-                ('version', models.PositiveIntegerField(db_default=1, editable=False, verbose_name='Stand')),
-                ('rank', models.PositiveIntegerField(default=0, verbose_name='Reihenfolge')),
-                ('art', models.CharField(choices=[('BEL', 'BEL-Leistung'), ('NBL', 'Eigene Leistung'), ('EDM', 'Edelmetall'), ('MAT', 'Material'), ('RBT', 'Nachlass'), ('TEXT', 'Textzeile')], default='BEL', max_length=4, verbose_name='Art')),
-                ('number', models.CharField(blank=True, max_length=20, verbose_name='Nummer')),
-                ('text', models.CharField(max_length=120, verbose_name='Text')),
-                ('price_cents', models.IntegerField(default=0, verbose_name='Einzelpreis')),
-                ('quantity_milli', models.IntegerField(default=1000, verbose_name='Menge')),
-                ('vat_permille', models.PositiveSmallIntegerField(default=70, verbose_name='Mehrwertsteuer')),
-                ('tooth', models.CharField(blank=True, max_length=60, verbose_name='Zahn')),
-                ('price_valid_from', models.DateField(editable=False, null=True, verbose_name='Preis gültig ab')),
-                ('manual', models.BooleanField(default=False, verbose_name='Preis von Hand')),
-                ('order', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='positions', to='orders.order', verbose_name='Auftrag')),
-                ('price_list', models.ForeignKey(blank=True, db_constraint=False, db_index=False, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, to='catalogue.pricelist', verbose_name='Preisliste')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("lab_id", models.UUIDField(editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Angelegt"
+                    ),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Geändert"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(db_default=1, editable=False, verbose_name="Stand")),
+                ("rank", models.PositiveIntegerField(default=0, verbose_name="Reihenfolge")),
+                (
+                    "art",
+                    models.CharField(
+                        choices=[
+                            ("BEL", "BEL-Leistung"),
+                            ("NBL", "Eigene Leistung"),
+                            ("EDM", "Edelmetall"),
+                            ("MAT", "Material"),
+                            ("RBT", "Nachlass"),
+                            ("TEXT", "Textzeile"),
+                        ],
+                        default="BEL",
+                        max_length=4,
+                        verbose_name="Art",
+                    ),
+                ),
+                ("number", models.CharField(blank=True, max_length=20, verbose_name="Nummer")),
+                ("text", models.CharField(max_length=120, verbose_name="Text")),
+                ("price_cents", models.IntegerField(default=0, verbose_name="Einzelpreis")),
+                ("quantity_milli", models.IntegerField(default=1000, verbose_name="Menge")),
+                ("vat_permille", models.PositiveSmallIntegerField(default=70, verbose_name="Mehrwertsteuer")),
+                ("tooth", models.CharField(blank=True, max_length=60, verbose_name="Zahn")),
+                ("price_valid_from", models.DateField(editable=False, null=True, verbose_name="Preis gültig ab")),
+                ("manual", models.BooleanField(default=False, verbose_name="Preis von Hand")),
+                (
+                    "order",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="positions",
+                        to="orders.order",
+                        verbose_name="Auftrag",
+                    ),
+                ),
+                (
+                    "price_list",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="catalogue.pricelist",
+                        verbose_name="Preisliste",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'Position',
-                'verbose_name_plural': 'Positionen',
-                'ordering': ['rank', 'id'],
+                "verbose_name": "Position",
+                "verbose_name_plural": "Positionen",
+                "ordering": ["rank", "id"],
             },
         ),
         migrations.CreateModel(
-            name='OrderTooth',
+            name="OrderTooth",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('lab_id', models.UUIDField(editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Angelegt')),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Geändert')),
-                ('version', models.PositiveIntegerField(db_default=1, editable=False, verbose_name='Stand')),
-                ('tooth', models.PositiveSmallIntegerField(verbose_name='Zahn')),
-                ('part', models.CharField(blank=True, max_length=20, verbose_name='Versorgung')),
-                ('order', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='teeth', to='orders.order', verbose_name='Auftrag')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("lab_id", models.UUIDField(editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Angelegt"
+                    ),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Geändert"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(db_default=1, editable=False, verbose_name="Stand")),
+                ("tooth", models.PositiveSmallIntegerField(verbose_name="Zahn")),
+                ("part", models.CharField(blank=True, max_length=20, verbose_name="Versorgung")),
+                (
+                    "order",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="teeth",
+                        to="orders.order",
+                        verbose_name="Auftrag",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'Zahn',
-                'verbose_name_plural': 'Zähne',
-                'ordering': ['id'],
-                'constraints': [models.UniqueConstraint(fields=('lab_id', 'order', 'tooth'), name='order_tooth_once')],
+                "verbose_name": "Zahn",
+                "verbose_name_plural": "Zähne",
+                "ordering": ["id"],
+                "constraints": [models.UniqueConstraint(fields=("lab_id", "order", "tooth"), name="order_tooth_once")],
             },
         ),
         migrations.AddIndex(
-            model_name='patient',
-            index=models.Index(fields=['lab_id', 'practice', 'pseudonym'], name='patient_by_pseudonym'),
+            model_name="patient",
+            index=models.Index(fields=["lab_id", "practice", "pseudonym"], name="patient_by_pseudonym"),
         ),
         migrations.AddIndex(
-            model_name='patient',
-            index=models.Index(fields=['lab_id', 'name'], name='orders_pat_b8281b_token'),
+            model_name="patient",
+            index=models.Index(fields=["lab_id", "name"], name="orders_pat_b8281b_token"),
         ),
         migrations.AddIndex(
-            model_name='patient',
-            index=models.Index(fields=['lab_id', 'changed_at'], name='orders_pat_c059dd_recent'),
+            model_name="patient",
+            index=models.Index(fields=["lab_id", "changed_at"], name="orders_pat_c059dd_recent"),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['lab_id', 'due_on', 'id'], name='order_by_due'),
+            model_name="order",
+            index=models.Index(fields=["lab_id", "due_on", "id"], name="order_by_due"),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['lab_id', 'state', 'due_on'], name='order_by_state'),
+            model_name="order",
+            index=models.Index(fields=["lab_id", "state", "due_on"], name="order_by_state"),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['lab_id', 'order_number'], name='order_by_order_number'),
+            model_name="order",
+            index=models.Index(fields=["lab_id", "order_number"], name="order_by_order_number"),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['lab_id', 'tray'], name='order_by_tray'),
+            model_name="order",
+            index=models.Index(fields=["lab_id", "tray"], name="order_by_tray"),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.UniqueConstraint(fields=('lab_id', 'number'), name='order_number_once'),
+            model_name="order",
+            constraint=models.UniqueConstraint(fields=("lab_id", "number"), name="order_number_once"),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.UniqueConstraint(fields=('lab_id', 'intake_key'), name='order_intake_once'),
+            model_name="order",
+            constraint=models.UniqueConstraint(fields=("lab_id", "intake_key"), name="order_intake_once"),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('due_on__isnull', True), ('due_on__gte', models.F('received_on')), _connector='OR'), name='order_due_not_before_receipt'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("due_on__isnull", True), ("due_on__gte", models.F("received_on")), _connector="OR"),
+                name="order_due_not_before_receipt",
+            ),
         ),
         migrations.AddIndex(
-            model_name='position',
-            index=models.Index(fields=['lab_id', 'order', 'rank'], name='position_by_rank'),
+            model_name="position",
+            index=models.Index(fields=["lab_id", "order", "rank"], name="position_by_rank"),
         ),
         migrations.AddConstraint(
-            model_name='position',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('art', 'BEL'), _negated=True), ('number__regex', '^[0-9]{4}$'), _connector='OR'), name='position_number_iff_bel'),
+            model_name="position",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("art", "BEL"), _negated=True), ("number__regex", "^[0-9]{4}$"), _connector="OR"
+                ),
+                name="position_number_iff_bel",
+            ),
         ),
     ]
