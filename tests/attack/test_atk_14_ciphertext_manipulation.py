@@ -1,5 +1,7 @@
 """ATK-14: the database's owner spoils ciphertext. Code gets DecryptError, pages say „nicht lesbar“, an event stays."""
 
+import re
+
 import pytest
 
 from dentatool.protection.vault import DecryptError
@@ -108,16 +110,28 @@ def test_a_page_says_not_readable_shows_the_rest_and_leaves_an_event(anna, patie
     )
 
 
-def test_editing_a_spoilt_record_is_a_clear_page_not_a_crash_and_writes_nothing(anna, patients, superuser):
+def test_a_spoilt_name_can_be_entered_anew_but_the_words_are_no_name(anna, patients, superuser):
     spoil(superuser, patients[0])
+    address, client = f"/patienten/{patients[0].pk}/bearbeiten/", anna.client("owner")
 
-    answer = anna.client("owner").get(f"/patienten/{patients[0].pk}/bearbeiten/")
-
-    assert answer.status_code in (200, 409)
-    assert "nicht lesbar" in answer.content.decode()
+    shown = client.get(address)
+    assert shown.status_code == 200
+    assert "nicht lesbar" in shown.content.decode()
     assert events(superuser, anna)
+    typed = {
+        **dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', shown.content.decode())),
+        **{"practice": str(patients[0].practice_id), "pseudonym": "O", "insurance": "gkv"},
+    }
+
+    refused = client.post(address, {**typed, "name": "nicht lesbar"})
+    assert refused.status_code == 422
+    assert "Bitte neu eingeben" in refused.content.decode()
     raw = superuser.execute("select name from orders_patient where id = %s", [patients[0].pk]).fetchone()[0]
     assert raw == b"\x01spoilt"
+
+    assert client.post(address, {**typed, "name": "Otto Kern"}).status_code == 302
+    with anna.at_work():
+        assert type(patients[0]).objects.get(pk=patients[0].pk).name == "Otto Kern"
 
 
 def test_someone_whose_own_name_is_spoilt_can_still_work(anna, superuser):

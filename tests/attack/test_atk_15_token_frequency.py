@@ -1,6 +1,6 @@
 """ATK-15: a thief of the database matches how often search tokens occur to how often German names do.
 
-The thief knows the whole scheme, the true distribution of names and every token, but no key. Chance is what
+The thief knows the whole scheme, the true distribution of names, every token and length, but no key. Chance is what
 naming everybody like the most frequent name already gets right. Run with -s to see what each attack recovers.
 """
 
@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from dentatool.protection.vault.internal.ciphertext import Place
+from dentatool.protection.vault.internal.fields import padded
 from dentatool.protection.vault.internal.keys import Key
 from dentatool.protection.vault.internal.tokens import HOMOPHONES, TOKEN_BITS, token_of
 
@@ -59,13 +60,13 @@ def drawn(weights, count, seed):
 
 
 def ours(names, seed):
-    """Tokens as the vault makes them, each with a random homophone."""
+    """What lies open in a row: the token as the vault makes it, with a random homophone, and the value's length."""
     dice, key = random.Random(seed), Key(1, sha256(str(seed).encode()).digest(), AESGCM(bytes(32)))
     made = {}
     for name in names:
         pick = name, dice.randrange(HOMOPHONES)
         if pick not in made:
-            made[pick] = token_of(key, NAME, *pick)
+            made[pick] = token_of(key, NAME, *pick) + len(padded(name)).to_bytes(2, "big")
         yield made[pick]
 
 

@@ -47,6 +47,13 @@ def test_a_saved_name_is_read_back_and_lies_sealed_in_the_row(anna, specimens, s
     assert all(b"ller" not in value and b"1980" not in value and b"Nickel" not in value for value in raw)
 
 
+def test_names_of_different_length_look_alike(anna, specimens):
+    with anna.at_work():
+        rows = [specimens.objects.create(name=name) for name in ("Li", "Müller", "Krüger-Neumann, Wolfgang")]
+        assert len({len(stored(specimens, row)) for row in rows}) == 1
+        assert [specimens.objects.get(pk=row.pk).name for row in rows] == ["Li", "Müller", "Krüger-Neumann, Wolfgang"]
+
+
 def test_decryption_waits_until_somebody_reads(anna, specimens, superuser):
     with anna.at_work():
         row = specimens.objects.create(name=NAME)

@@ -27,6 +27,7 @@ from dentatool.protection.vault.internal.tokens import new_token, token_index
 from dentatool.protection.vault.internal.unreadable import NOT_READABLE, shown_instead
 
 _PATH: Final = "dentatool.protection.vault."
+LENGTH_STEP: Final = 32  # nearly every whole name fits into one step
 _LONGEST_SEARCHED: Final = 400  # a b-tree entry holds 2,700 bytes; 400 letters of four bytes leave room
 
 
@@ -164,7 +165,9 @@ class SealedField(_Field):
         return getattr(sql, "bare", sql), params
 
     def value_from_object(self, obj: models.Model) -> Any:
-        return getattr(obj, self.name)
+        # For forms: whoever may edit the record sees „nicht lesbar“ and can enter the value anew.
+        with DecryptError.shown():
+            return getattr(obj, self.name)
 
     def value_to_string(self, obj: models.Model) -> str:
         raise SealedFieldError(f"{self.place} ist versiegelt und wird nicht ausgelagert (dumpdata).")
@@ -231,15 +234,24 @@ class SealedText(SealedField):
         return new_token(self.place, value) if self.search else b""
 
     def to_plain(self, value: str) -> bytes:
-        return value.encode()
+        return padded(value)
 
     def from_plain(self, plain: bytes) -> str:
-        return plain.decode()
+        return plain.rstrip(b"\0").decode()
 
     def formfield(self, **options: Any) -> Any:
         widget = {} if self.max_length and self.max_length <= 300 else {"widget": forms.Textarea}
         defaults = {"form_class": forms.CharField, "max_length": self.max_length, **widget}
         return super().formfield(**{**defaults, **options})
+
+
+def padded(text: str) -> bytes:
+    """The text filled up with null bytes, which no sealed text holds, to the next multiple of LENGTH_STEP.
+
+    The length of a ciphertext is open to everyone; exact, it would tell Müller from Schmidt among equal tokens.
+    """
+    plain = text.encode()
+    return plain.ljust(-(-len(plain) // LENGTH_STEP) * LENGTH_STEP, b"\0")
 
 
 class SealedDate(SealedField):
