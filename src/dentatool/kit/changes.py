@@ -68,7 +68,7 @@ def changes_in(record: Record | type[Record], entry: Entry) -> Iterator[Change]:
         if column in _STAMPS or column.endswith("_token") or not isinstance(pair, list):
             continue
         old, new = pair
-        if entry.action == "insert" and new in (None, "", [], {}):
+        if entry.action == "insert" and new in (None, "", "\\x", [], {}):
             continue
         label = str(field.verbose_name) if field else column
         yield Change(label, _value(field, column, old), _value(field, column, new))

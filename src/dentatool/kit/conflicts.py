@@ -31,7 +31,9 @@ def both_values(form: ModelForm, stored: Record) -> list[Difference]:
 
 
 def _text(value: Any) -> str:
-    return "" if value in (None, False) else "True" if value in (True, "on") else str(value)
+    if value is None or value is False:
+        return ""
+    return "True" if value is True or value == "on" else str(value)
 
 
 def _readable(form: ModelForm, name: str, value: Any) -> Any:

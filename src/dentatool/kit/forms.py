@@ -156,6 +156,8 @@ def german_field(db_field: models.Field, **kwargs: Any) -> forms.Field | None:
     if type(made) is forms.ModelChoiceField:
         return RecordChoiceField(made.queryset, **shared)
     if type(made) is forms.IntegerField:
+        # The field shows its unit itself, and per cent instead of per mille.
+        shared["label"] = str(made.label).removesuffix(" in Promille")
         for ending, kind in _BY_ENDING.items():
             if db_field.name.endswith(ending):
                 is_positive = isinstance(db_field, models.PositiveIntegerField | models.PositiveSmallIntegerField)

@@ -7,8 +7,9 @@ from dentatool.values.tooth import LOWER, LOWER_MILK, UPPER, UPPER_MILK, tooth_n
 
 # Outlines of crown and root for a tooth of the upper jaw in a box as wide as stated and 72 high, crown below.
 _MOLAR = (
-    "M6 44C4 52 4 62 8 66q4 4 7 0q4 3 8 0q4 3 7 0q4 4 7 0c4-4 4-14 2-22z",
-    "M7 44C7 30 8 14 11 8q2-3 4 1c2 8 3 16 5 22q2 4 4 0c2-6 3-14 5-22q2-4 4-1c3 6 4 22 4 36z",
+    "M5 44C3.5 52 3.5 62 7 66q3.5 4 6 0q3.5 3 7 0q3.5 3 6 0q3.5 4 6 0c3.5-4 3.5-14 2-22z",
+    "M6 44C6 30 7 14 9.5 8q1.8-3 3.5 1c1.7 8 2.6 16 4.3 22q1.7 4 3.5 0c1.7-6 2.6-14 4.3-22"
+    "q1.8-4 3.5-1c2.6 6 3.4 22 3.4 36z",
 )
 _PREMOLAR = (
     "M5 44C3 53 4 62 8 66q4 3 8 0q4 3 8 0c4-4 5-13 3-22z",
@@ -23,9 +24,9 @@ _INCISOR = (
     "M7 44C8 30 11 16 12 10q2-4 4 0c1 6 4 20 5 34z",
 )
 _SHAPES = {1: _INCISOR, 2: _INCISOR, 3: _CANINE, 4: _PREMOLAR, 5: _PREMOLAR, 6: _MOLAR, 7: _MOLAR, 8: _MOLAR}
-_WIDTHS = {1: 28, 2: 28, 3: 30, 4: 32, 5: 32, 6: 46, 7: 46, 8: 46}
+_WIDTHS = {1: 28, 2: 28, 3: 30, 4: 32, 5: 32, 6: 40, 7: 40, 8: 40}
 # Milk molars stand where premolars will, in the outline of molars.
-_MILK_SHAPES, _MILK_WIDTHS = {**_SHAPES, 4: _MOLAR, 5: _MOLAR}, {**_WIDTHS, 4: 46, 5: 46}
+_MILK_SHAPES, _MILK_WIDTHS = {**_SHAPES, 4: _MOLAR, 5: _MOLAR}, {**_WIDTHS, 4: 40, 5: 40}
 
 GAP, MIDDLE = 2, 12
 HEIGHT, LABEL = 72, 18
