@@ -9,7 +9,9 @@ from django.db.models import Max
 from dentatool.billing.models import Art, Invoice, InvoiceLine, Kind
 from dentatool.billing.sums import amount_of, private_discounts, sums_of
 from dentatool.kit.errors import NotYet
+from dentatool.orders.lines import finder
 from dentatool.orders.models import Order
+from dentatool.orders.pricing import PriceMissing
 from dentatool.orders.workflow import BILLABLE
 from dentatool.values.money import format_permille
 
@@ -97,28 +99,52 @@ def store_sums(draft: Invoice) -> None:
 
 
 @transaction.atomic
-def change_lines(draft: Invoice, rows: Iterable[Mapping[str, Any]]) -> Invoice:
-    """Replace the draft's lines by these rows; a row with `line` keeps that line. The order of rows is the rank.
+def change_lines(draft: Invoice, rows: Iterable[Mapping[str, Any]], *, version: int | None = None) -> Invoice:
+    """Replace the draft's lines by these rows, in this order. `place` of a row names the line it changes (from 0).
 
-    :raises NotYet: the draft was issued meanwhile.
+    A BEL line without price gets that of the price list. `version` is the one that was shown to the person.
+    :raises NotYet: the draft was issued or changed by somebody else meanwhile.
     """
     draft = locked_draft(draft)
-    kept = {line.pk: line for line in draft.lines.all()}
+    if version is not None and version != draft.version:
+        raise ChangedMeanwhile
+    kept = dict(enumerate(draft.lines.all()))
     for rank, row in enumerate(rows, start=1):
-        line = kept.pop(row.get("line"), None)
+        line = kept.pop(row.get("place", -1), None)
         is_new = line is None
         line = line or InvoiceLine(invoice=draft)
-        for name in COPIED[1:]:
-            if name in row:
-                setattr(line, name, row[name])
+        _fill(line, row)
         line.rank, line.amount_cents = rank, amount_of(line)
-        if line.art != Art.BEL:
-            line.number = line.number if line.art != Art.TEXT else ""
         line.save(force_insert=is_new)
     for line in kept.values():
         line.delete()
     store_sums(draft)
     return draft
+
+
+class ChangedMeanwhile(NotYet):
+    """Two people at one draft: the second is told, and nothing of the first is lost."""
+
+    title = "Inzwischen geändert"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Jemand anderes hat diesen Entwurf inzwischen geändert. Gespeichert ist von Ihren Eingaben nichts. "
+            "Bitte die Seite neu laden und die Änderung noch einmal eingeben."
+        )
+
+
+def _fill(line: InvoiceLine, row: Mapping[str, Any]) -> None:
+    for name in COPIED[1:]:
+        if name in row:
+            setattr(line, name, row[name])
+    if line.art == Art.TEXT:
+        line.number, line.price_cents = "", 0
+    if line.price_cents is None:
+        try:
+            line.price_cents = finder(line.invoice.order)(line.number).cents
+        except PriceMissing:
+            line.price_cents = 0
 
 
 @transaction.atomic
