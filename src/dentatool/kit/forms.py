@@ -198,7 +198,8 @@ def _own_messages(field: forms.Field) -> set[str]:
 
 def _bound(field: forms.Field) -> None:
     """No text without end and no number that the database cannot hold."""
-    if isinstance(field, forms.CharField) and field.max_length is None:
+    # A UUIDField is a CharField to Django, yet its values have no length.
+    if isinstance(field, forms.CharField) and not isinstance(field, forms.UUIDField) and field.max_length is None:
         field.max_length = LONGEST_TEXT
         field.validators.append(MaxLengthValidator(LONGEST_TEXT))
     if isinstance(field, forms.IntegerField) and not isinstance(field, forms.FloatField | forms.DecimalField):
