@@ -1,0 +1,49 @@
+"""`dentatool worker` as a process of its own, in its own database role."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from dentatool.kit import jobs
+from dentatool.kit.models import Job
+
+
+@pytest.mark.slow
+def test_the_worker_takes_jobs_of_every_laboratory_and_ends_cleanly_when_told(anna, bert):
+    for lab in (anna, bert):
+        with lab.at_work():
+            Job.objects.create(name="kit-test.not-registered")
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "dentatool.project.cli", "worker"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        attempts = wait_for_attempts(anna, bert)
+        alive_since = jobs.seconds_since_heartbeat()
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        _nothing, log = worker.communicate(timeout=15)
+
+    assert attempts == [(1, "waiting", "ImproperlyConfigured")] * 2
+    assert alive_since is not None
+    assert alive_since < 10
+    assert worker.returncode == 0, log
+
+
+def wait_for_attempts(*labs):
+    ending = time.monotonic() + 15
+    while time.monotonic() < ending:
+        found = []
+        for lab in labs:
+            with lab.at_work():
+                found += Job.objects.values_list("attempts", "state", "last_error")
+        if all(attempts for attempts, _state, _error in found):
+            return found
+        time.sleep(0.2)
+    return found
