@@ -8,8 +8,21 @@ from typing import Any
 import pytest
 
 BAVARIA_2026 = {
-    **{"0010": 845, "0051": 1988, "0112": 1100, "0120": 1242, "1021": 10454, "1022": 9000, "1024": 10368},
-    **{"1100": 9500, "1620": 12159, "8010": 2000, "8090": 7217, "9330": 717, "9700": 1722, "5010": 20000, "0015": 845},
+    "0010": 845,
+    "0051": 1988,
+    "0112": 1100,
+    "0120": 1242,
+    "1021": 10454,
+    "1022": 9000,
+    "1024": 10368,
+    "1100": 9500,
+    "1620": 12159,
+    "8010": 2000,
+    "8090": 7217,
+    "9330": 717,
+    "9700": 1722,
+    "5010": 20000,
+    "0015": 845,
 }
 
 
@@ -35,7 +48,11 @@ class House:
         """An order as the intake makes it; call it at work."""
         from dentatool.orders.actions import Ordered, create_order
 
-        direct = {name: facts.pop(name) for name in ("patient", "teeth", "chain", "variables", "intake_key", "state") if name in facts}
+        direct = {
+            name: facts.pop(name)
+            for name in ("patient", "teeth", "chain", "variables", "intake_key", "state")
+            if name in facts
+        }
         ordered = {"kind": "NEM-Krone", "received_on": date(2026, 3, 2), "due_on": date(2026, 3, 12), **facts}
         return create_order(self.practice, Ordered(**ordered), **direct)
 
@@ -55,13 +72,16 @@ def furnish(lab: Any, region: str = "BY") -> House:
                 name=f"{region} {name}", region=region, lab_type="gewerbe", valid_from=since, state="active"
             )
             Price.objects.bulk_create(
-                Price(price_list=prices, number=number, cents=cents * factor // 100) for number, cents in BAVARIA_2026.items()
+                Price(price_list=prices, number=number, cents=cents * factor // 100)
+                for number, cents in BAVARIA_2026.items()
             )
         practice = Practice.objects.create(customer_number="1001", name="Praxis Dr. Wimmer", city="Prien")
         dentist = Dentist.objects.create(practice=practice, title="Dr.", first_name="Korbinian", last_name="Wimmer")
         Article.objects.create(art="NBL", number="P100", text="Kronengerüst", price_cents=9800)
         chain = ServiceChain.objects.create(name="NEM-Krone, vestibulär verblendet")
-        for rank, (number, formula) in enumerate((("0010", "1"), ("1024", "kronen"), ("1100", "glieder"), ("9330", "versandgaenge"))):
+        for rank, (number, formula) in enumerate(
+            (("0010", "1"), ("1024", "kronen"), ("1100", "glieder"), ("9330", "versandgaenge"))
+        ):
             ChainLine.objects.create(chain=chain, rank=rank, art="BEL", number=number, formula=formula)
         return House(lab, practice.pk, dentist.pk, chain.pk)
 

@@ -100,13 +100,14 @@ def reprice(order: Order) -> Repriced:
     positions = list(order.positions.all())
     numbers = {position.number for position in positions if position.art == Art.BEL and not position.manual}
     plan = plan_prices(positions, finder(order, numbers), order.priced_on)
+    told = Repriced(plan.differences, plan.missing)  # before the lines change under the plan
     for each in plan.priced:
         position, price = each.line, each.price
         if each.is_different or position.price_list_id != price.list_id:
             position.price_cents, position.vat_permille = price.cents, each.vat_permille
             position.price_list_id, position.price_valid_from = price.list_id, price.valid_from
             position.save()
-    return Repriced(plan.differences, plan.missing)
+    return told
 
 
 def finder(order: Order, numbers: Iterable[str] = ()) -> Callable[[str], ListPrice]:

@@ -16,7 +16,7 @@ from dentatool.orders.intake import stranger_at
 from dentatool.orders.models import Order
 from dentatool.orders.panels import panels_of
 from dentatool.orders.services import offered_services
-from dentatool.orders.shown import position_rows
+from dentatool.orders.shown import position_rows, price_source, teeth_in_words
 from dentatool.orders.workflow import Step
 from dentatool.protection.access import Permission
 from dentatool.values.money import totals
@@ -43,9 +43,11 @@ def show_order(
     facts = {
         "order": order,
         "rows": position_rows(positions),
+        "price_source": price_source(positions),
         "totals": totals(positions),
         "findings": findings,
         "teeth": teeth,
+        "teeth_in_words": teeth_in_words(teeth),
         **_steps(next_steps(order, held, findings=findings, positions=positions)),
         "may_change": may_change,
         "sees_patient": may(Permission.PATIENTS_VIEW),
@@ -77,8 +79,8 @@ def tell_prices(request: HttpRequest, repriced: Repriced) -> None:
 
 
 def _steps(steps: tuple[Step, ...]) -> dict[str, Any]:
-    """The first step that needs no reason is the big button; the rest stand in the menu."""
-    main = next((step for step in steps if not step.needs_reason), None)
+    """The first step onwards is the big button; the rest stand in the menu."""
+    main = next((step for step in steps if step.is_onward), None)
     return {"main_step": main, "other_steps": [step for step in steps if step is not main]}
 
 

@@ -1,9 +1,10 @@
 """Positions as the order's page prints them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dentatool.kit.formatting import NOTHING, day
+from dentatool.kit.teeth import PARTS
 from dentatool.orders.models import Art, Position
 from dentatool.values.money import format_money, format_permille, format_quantity
 
@@ -33,10 +34,24 @@ def _row(position: Position, *, is_first: bool, is_last: bool) -> dict[str, Any]
     }
 
 
+def teeth_in_words(marked: Mapping[int, str]) -> str:
+    """``16 Krone, 15 Brückenglied``"""
+    words = dict(PARTS)
+    return ", ".join(f"{tooth} {words.get(part, part)}".strip() for tooth, part in marked.items())
+
+
+def price_source(positions: Iterable[Position]) -> str:
+    """Which list the prices come from; empty when no price comes from one."""
+    days = sorted({position.price_valid_from for position in positions if position.price_valid_from})
+    if not days:
+        return ""
+    return "BEL-Preise der Liste ab " + " und ".join(map(day, days)) + "."
+
+
 def _source(position: Position) -> str:
-    """Where the price comes from, for the doubtful."""
+    """Where a price comes from that does not come from the list."""
     if position.art != Art.BEL:
         return ""
     if position.manual:
-        return "von Hand"
-    return f"Liste ab {day(position.price_valid_from)}" if position.price_valid_from else "kein Listenpreis"
+        return "Preis von Hand"
+    return "" if position.price_valid_from else "kein Listenpreis"

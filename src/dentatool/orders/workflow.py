@@ -99,6 +99,13 @@ class Step:
     needs_reason: bool = False
     by_billing: bool = False
 
+    @property
+    def is_onward(self) -> bool:
+        """Whether the step brings the work closer to its end, or back from a pause."""
+        order = list(State)
+        returns = self.before in PAUSED or self.before is State.AWAY
+        return not self.needs_reason and (returns or order.index(self.after) > order.index(self.before))
+
 
 class NotPermitted(ValueError):
     """The table has no such step, or a guard objects; the message is German and says what to do."""
@@ -108,13 +115,13 @@ def _step_table() -> tuple[Step, ...]:
     s, change, bill = State, "ORDERS_CHANGE", "BILLING_CHANGE"
     table = [
         Step(s.DRAFT, s.RECEIVED, "Annehmen", change),
-        Step(s.RECEIVED, s.PLANNING, "Einplanen", change),
         Step(s.RECEIVED, s.WORKING, "Arbeit beginnen", guards=("work",)),
+        Step(s.RECEIVED, s.PLANNING, "Einplanen", change),
         Step(s.PLANNING, s.WORKING, "Arbeit beginnen", guards=("work",)),
+        Step(s.WORKING, s.FINISHED, "Fertig melden", guards=("rules",)),
+        Step(s.WORKING, s.CHECKING, "Zur Endkontrolle"),
         Step(s.WORKING, s.AWAY, "Außer Haus geben"),
         Step(s.AWAY, s.WORKING, "Zurück im Haus"),
-        Step(s.WORKING, s.CHECKING, "Zur Endkontrolle"),
-        Step(s.WORKING, s.FINISHED, "Fertig melden", guards=("rules",)),
         Step(s.CHECKING, s.FINISHED, "Fertig melden", guards=("rules",)),
         Step(s.CHECKING, s.WORKING, "Nacharbeiten"),
         Step(s.FINISHED, s.WORKING, "Wieder in Arbeit nehmen", change),
