@@ -45,7 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
         print(f"Django not set up: {missing}", file=sys.stderr)
         return
     if getattr(config.option, "numprocesses", None) and not worker:
-        _found_template(config)
+        _start_server(config)
+        _migrate(var)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -72,19 +73,26 @@ def _var_of_worker(base: Path, worker: str) -> Path:
     return var
 
 
-def _found_template(config: pytest.Config) -> None:
+def _start_server(config: pytest.Config) -> None:
     base = Path(os.environ[_BASE])
     cluster = Cluster(base / "postgres", durable=False)
     cluster.found((base / "main" / "secrets" / "superuser.key").read_text())
     cluster.start()
     config.stash[_running] = cluster
     _ensure_database(base / "main")
-    subprocess.run(
+
+
+def _migrate(var: Path) -> None:
+    """As in production: in a process of its own, in the owner's role."""
+    done = subprocess.run(
         [sys.executable, "-m", "dentatool.project.cli", "migrate"],
-        env={**os.environ, "DENTATOOL_VAR": str(base / "main"), "PYTHONPATH": os.pathsep.join(sys.path)},
-        check=True,
-        stdout=subprocess.DEVNULL,
+        env={**os.environ, "DENTATOOL_VAR": str(var), "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
+    if done.returncode != 0:
+        raise pytest.UsageError(f"the test database cannot be migrated:\n{done.stdout}\n{done.stderr}")
 
 
 def _ensure_database(var: Path) -> None:
@@ -101,8 +109,8 @@ def _superuser_dsn(var: Path, name: str = "postgres") -> str:
 
 
 @pytest.fixture(scope="session")
-def database(pytestconfig: pytest.Config) -> dict:
-    """The content of database.json of a migrated, protected database; Django is connected as the app."""
+def server(pytestconfig: pytest.Config) -> dict:
+    """The content of database.json of a running server with roles and an (almost) empty database."""
     var = Path(os.environ["DENTATOOL_VAR"])
     known = json.loads((var / "secrets" / "database.json").read_text())
     if hasattr(pytestconfig, "workerinput"):
@@ -110,8 +118,22 @@ def database(pytestconfig: pytest.Config) -> dict:
             connection.execute(f'create database "{known["name"]}" template "{_TEMPLATE}" owner dentatool_owner')
         _ensure_database(var)
     else:
-        _found_template(pytestconfig)
+        _start_server(pytestconfig)
     return known
+
+
+@pytest.fixture(scope="session")
+def database(server: dict, pytestconfig: pytest.Config) -> dict:
+    """The same, migrated and protected; Django in this process is connected to it as the app."""
+    if not hasattr(pytestconfig, "workerinput"):
+        _migrate(Path(os.environ["DENTATOOL_VAR"]))
+    return server
+
+
+@pytest.fixture(scope="session")
+def superuser_dsn(server: dict) -> str:
+    """For tests of the server itself."""
+    return _superuser_dsn(Path(os.environ["DENTATOOL_VAR"]), server["name"])
 
 
 @pytest.fixture
