@@ -173,7 +173,6 @@ def test_a_reading_pass_cannot_write(app_connection, anna):
         "create table t (a int)",
         "create view v as select 1",
         "create schema s",
-        "copy protection_account to stdout",
         "copy (select 1) to program 'true'",
         "copy protection_entry from program 'true'",
         "truncate protection_account",
@@ -204,10 +203,8 @@ def test_row_security_off_raises_instead_of_showing(bert_with_sql):
 def test_statistics_tell_nothing(bert_with_sql, superuser, anna):
     superuser.execute("analyze")
 
-    assert bert_with_sql.execute(
-        "select count(*) from pg_stats where schemaname = 'public' and tablename = any(%s)", [RECORD_TABLES]
-    ).fetchone() == (0,)
-    assert refused(bert_with_sql, "select * from pg_statistic") is not None
+    assert refused(bert_with_sql, "select * from pg_stats") == "42501"
+    assert refused(bert_with_sql, "select * from pg_statistic") == "42501"
 
 
 @pytest.mark.parametrize("table", RECORD_TABLES)
@@ -327,3 +324,10 @@ def test_what_bert_sets_on_the_connection_never_reaches_anna(anna, bert):
         assert cursor.fetchone() == ("on", '"$user", public')
         cursor.execute("update protection_account set active = active")
         assert cursor.rowcount > 0
+
+
+def test_copying_a_table_out_copies_own_rows_only(bert_with_sql, anna, bert):
+    with bert_with_sql.cursor().copy("copy (select lab_id from protection_account) to stdout") as rows:
+        copied = {bytes(row).decode().strip() for row in rows}
+
+    assert copied == {str(bert.lab_id)}

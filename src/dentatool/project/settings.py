@@ -37,7 +37,7 @@ def _database() -> dict[str, Any]:
     if "sslmode" in facts:
         options["sslmode"] = facts["sslmode"]
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "dentatool.protection.engine",
         "HOST": facts.get("host", ""),
         "PORT": facts.get("port", 5432),
         "NAME": env.str("DENTATOOL_DB_NAME", facts.get("name", "dentatool")),

@@ -1,0 +1,1 @@
+"""PostgreSQL as Django knows it, except that primary keys are (lab_id, id)."""
