@@ -32,6 +32,12 @@ def _model() -> Any:
         class Meta:
             app_label = APP
             db_table = "vault_specimen"
+            constraints = [
+                models.CheckConstraint(name="specimen_silent", condition=models.Q(remarks="") | ~models.Q(box="still")),
+                models.CheckConstraint(
+                    name="specimen_grown", condition=models.Q(birth_date__isnull=True) | ~models.Q(box="kind")
+                ),
+            ]
 
         def __str__(self) -> str:
             return self.name

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.exceptions import FieldError, ValidationError
-from django.db import models
+from django.db import IntegrityError, models
 from django.db.models import F, Value
 from django.db.models.functions import Lower
 from django.forms import modelform_factory
@@ -305,6 +305,18 @@ def test_counting_grouping_and_distinct_work_beside_sealed_columns(anna, specime
         assert [type(row["name"]) for row in counted] == [Ciphertext]
         assert specimens.objects.distinct().count() == 2
         assert len(specimens.objects.all().union(specimens.objects.all())) == 2
+
+
+@pytest.mark.parametrize("facts", [{"box": "still", "remarks": "laut"}, {"box": "kind", "birth_date": "2020-01-01"}])
+def test_constraints_may_ask_whether_a_sealed_value_is_there(anna, specimens, facts):
+    with anna.at_work(), pytest.raises(ValidationError):
+        specimens(name="Otto", **facts).full_clean()
+    with pytest.raises(IntegrityError), anna.at_work():
+        specimens.objects.create(name="Otto", **facts)
+    with anna.at_work():
+        specimens(name="Otto", box="still").full_clean()
+        row = specimens.objects.create(name="Otto", birth_date="2020-01-01")
+        specimens.objects.get(pk=row.pk).full_clean()
 
 
 def test_a_form_shows_checks_and_seals_the_plain_value(anna, specimens):

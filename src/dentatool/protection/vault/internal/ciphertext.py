@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -112,9 +112,8 @@ class Ciphertext:
         return self
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """A stored value taken apart. Raises ValueError through `parse` when it is no such thing."""
+class Parts(NamedTuple):
+    """A stored value taken apart."""
 
     token: bytes
     key_version: int

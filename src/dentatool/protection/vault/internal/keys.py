@@ -39,20 +39,16 @@ class Key:
 
 
 class _Ring:
-    """Unwrapped keys of this process, least recently used first. Threads share it."""
+    """Unwrapped keys of this process, the oldest first. Threads share it."""
 
     def __init__(self) -> None:
         self._held: OrderedDict[tuple[UUID, str, int], tuple[float, Key]] = OrderedDict()
         self._lock = Lock()
 
     def get(self, name: tuple[UUID, str, int]) -> Key | None:
-        with self._lock:
-            found = self._held.get(name)
-            if found is None or found[0] < time.monotonic():
-                self._held.pop(name, None)
-                return None
-            self._held.move_to_end(name)
-            return found[1]
+        # Without the lock: one look-up in a dictionary, for every single value that is opened.
+        found = self._held.get(name)
+        return found[1] if found is not None and found[0] > time.monotonic() else None
 
     def put(self, name: tuple[UUID, str, int], key: Key) -> None:
         with self._lock:
@@ -154,5 +150,5 @@ def _load(lab_id: UUID, kind: str, key_version: int) -> tuple[Key, bool]:
 
 
 def _require_own(lab_id: UUID) -> None:
-    if (own := current().lab_id) != lab_id:
+    if (own := current().lab_id) is not lab_id and own != lab_id:
         raise KeyMissing(f"Der Pass gilt für das Labor {own}, nicht für {lab_id}.")

@@ -57,8 +57,12 @@ class SealedColumn(Col):
 
 class _BareColumn:
     def process_lhs(self, compiler: Any, connection: Any, lhs: Any = None) -> tuple[str, list[Any]]:
-        column: SealedColumn = lhs or self.lhs  # type: ignore[attr-defined]
-        return column.bare_sql(compiler, connection)
+        asked = lhs or self.lhs  # type: ignore[attr-defined]
+        if isinstance(asked, SealedColumn):
+            return asked.bare_sql(compiler, connection)
+        # full_clean asks a constraint about a value that waits to be saved: only whether there is one may show.
+        value = asked.value
+        return "%s::bytea", [None if value is None else b"-" if value else b""]
 
 
 class IsEmpty(_BareColumn, Exact):  # type: ignore[misc]
@@ -68,7 +72,7 @@ class IsEmpty(_BareColumn, Exact):  # type: ignore[misc]
         if self.rhs is None:
             return None  # Django asks `isnull` instead
         if self.rhs not in ("", b""):
-            raise SealedFieldError(f"{self.lhs.target.place} ist versiegelt: gesucht wird mit find_sealed.")
+            raise SealedFieldError(f"{self.lhs.output_field.place} ist versiegelt: gesucht wird mit find_sealed.")
         return b""
 
     def get_db_prep_lookup(self, value: Any, connection: Any) -> Any:
