@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db.models import ForeignKey
 
 from dentatool.kit.lists import shown
@@ -85,5 +86,5 @@ def _value(field: Any, column: str, value: Any) -> Any:
         return dict(field.flatchoices).get(value, value)
     try:
         return shown(field.to_python(value) if field else value, column)
-    except Exception:
+    except (ValidationError, ValueError, TypeError):
         return value  # an old value of a column that has another type today
