@@ -34,7 +34,7 @@ def add(request: HttpRequest, pk: UUID) -> HttpResponse:
     if form.is_valid():
         try:
             add_position(order, **line_of(order, form.cleaned_data))
-            return redirect(f"{order.get_absolute_url()}#neue-position")
+            return redirect(f"{order.get_absolute_url()}#id_number")
         except NotUnderstood as reason:
             form.add_error(reason.field, str(reason))
     return show_order(request, order, adding=form, status=422)

@@ -24,5 +24,5 @@ if (form) {
     number.setAttribute("aria-invalid", String(!found.art));
   });
 
-  if (location.hash === "#neue-position" || form.querySelector(".field-wrong")) number.focus();
+  if (location.hash === "#id_number") addEventListener("load", () => setTimeout(() => number.focus(), 0));
 }
