@@ -1,24 +1,11 @@
 """Orders, drafts and invoices of the test laboratories."""
 
-import json
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
-
-SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "invoices"
-
-
-def sample_invoices() -> list[dict[str, Any]]:
-    """The sample invoices A to E, or a loud skip."""
-    file = SAMPLES / "invoices.json"
-    if not file.exists():
-        pytest.skip(f"Die Beispielrechnungen fehlen: {file}", allow_module_level=True)
-    found: list[dict[str, Any]] = json.loads(file.read_text())
-    return found
-
 
 @pytest.fixture
 def finished_order() -> Callable[..., Any]:
@@ -37,8 +24,6 @@ def make_order(
     **order: Any,
 ) -> Any:
     """A finished order with one crown and shipping, unless other lines are given."""
-    from uuid import uuid4
-
     from dentatool.orders.models import Order, Patient, Position
     from dentatool.practices.models import Practice
 
