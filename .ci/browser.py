@@ -18,12 +18,22 @@ def main() -> int:
     print(f"  … {' und '.join(PACKAGES)} werden für die Browsertests installiert", flush=True)
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for _attempt in range(2):
-        for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-qq", "--no-install-recommends", *PACKAGES]):
-            done = subprocess.run([*command, "-y"] if "install" in command else command, env=quiet, check=False,
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        for command in (
+            ["apt-get", "update", "-qq"],
+            ["apt-get", "install", "-qq", "--no-install-recommends", *PACKAGES],
+        ):
+            done = subprocess.run(
+                [*command, "-y"] if "install" in command else command,
+                env=quiet,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
         if done.returncode == 0:
             return 0
-    print("  ! Chromium ließ sich nicht installieren; die Browsertests werden übersprungen.", file=sys.stderr, flush=True)
+    print(
+        "  ! Chromium ließ sich nicht installieren; die Browsertests werden übersprungen.", file=sys.stderr, flush=True
+    )
     return 0
 
 

@@ -60,7 +60,11 @@ def migrations_are_complete() -> str:
 
 # Written with gaps, so that this file does not accuse itself.
 FORBIDDEN = {
-    "a package source's host or URL (locks must work with any index)": r"--(extra-)?index-" r"url|--find-" r"links|files\.python" r"hosted|pypi\." r"org/simple",
+    "a package source's host or URL (locks must work with any index)": r"--(extra-)?index-"
+    r"url|--find-"
+    r"links|files\.python"
+    r"hosted|pypi\."
+    r"org/simple",
     "a path of one machine": r"/(root|home|work)" r"/[a-z]",
     "a private key": r"-----BEGIN [A-Z ]*PRIVATE" r" KEY-----",
     "an unfinished merge": r"^(<{7}|>{7}) ",
@@ -109,7 +113,9 @@ def every_dependency_has_a_reason() -> str:
     reasons = (HERE / "docs/decisions/dependencies.md").read_text(encoding="utf-8")
     lines = "\n".join((HERE / "requirements" / f"{name}.in").read_text() for name in ("run", "dev"))
     names = re.findall(r"^([a-z][a-z0-9-]*)", lines, re.MULTILINE)
-    return "\n".join(f"docs/decisions/dependencies.md gives no reason for {name}" for name in names if f"`{name}`" not in reasons)
+    return "\n".join(
+        f"docs/decisions/dependencies.md gives no reason for {name}" for name in names if f"`{name}`" not in reasons
+    )
 
 
 STEPS: list[tuple[str, Callable[[], str]]] = [

@@ -39,11 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["DENTATOOL_DB_ROLE"] = "app"
     os.environ["DJANGO_SETTINGS_MODULE"] = "dentatool.project.settings"
     os.environ.pop("DATABASE_URL", None)
-    try:
-        _set_up_django()
-    except ImportError as missing:  # provisional: until every slice is there, only pure tests can run
-        print(f"Django not set up: {missing}", file=sys.stderr)
-        return
+    _set_up_django()
     if getattr(config.option, "numprocesses", None) and not worker:
         _start_server(config)
         _migrate(var)

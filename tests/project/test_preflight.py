@@ -58,10 +58,10 @@ def test_a_folder_without_write_permission_is_named(tmp_path: Path) -> None:
 
 
 def test_a_second_run_in_the_same_folder_is_refused_and_names_the_first(tmp_path: Path) -> None:
-    with hold_lock(tmp_path):
-        with pytest.raises(Failure, match=f"läuft hier schon .Prozess {os.getpid()}"):
-            with hold_lock(tmp_path):
-                pass
+    first, second = hold_lock(tmp_path), hold_lock(tmp_path)
+
+    with first, pytest.raises(Failure, match=f"läuft hier schon .Prozess {os.getpid()}"), second:
+        pass
 
     with hold_lock(tmp_path):
         pass

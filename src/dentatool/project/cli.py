@@ -13,6 +13,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("serve", "Nur den Webserver starten (die Datenbank läuft schon)"),
     "worker": ("work", "Nur die Hintergrundaufgaben ausführen"),
     "migrate": ("migrate", "Datenbank auf den Stand des Programms bringen und schützen"),
+    "bench": ("bench", "Geschwindigkeit messen, mit allem Schutz, gegen SQL von Hand"),
+    "tenant": ("tenant", "Labore anlegen und auflisten"),
+    "keys": ("keys", "Schlüssel der Labore prüfen"),
+    "prices": ("prices", "Preisdateien der KZVen einlesen"),
+    "xml": ("xml", "Laborabrechnungsdaten prüfen (ohne Datenbank)"),
+    "doctor": ("diagnose", "Prüfen, was an dieser Installation nicht stimmt und wie es zu beheben ist"),
     "manage": ("manage", "Ein Django-Kommando ausführen, etwa: dentatool manage check"),
 }
 
@@ -21,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. The exit code is 0 only if it did what it says."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(
-        prog="dentatool", description="DentaTool: Plattform für Dentallabore.", formatter_class=argparse.RawTextHelpFormatter
+        prog="dentatool",
+        description="DentaTool: Plattform für Dentallabore.",
+        formatter_class=argparse.RawTextHelpFormatter,
     )
     subparsers = parser.add_subparsers(dest="command", metavar="KOMMANDO", required=True)
     for name, (module, what) in COMMANDS.items():

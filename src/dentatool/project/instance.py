@@ -63,6 +63,6 @@ def start_django(role: str) -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "dentatool.project.settings"
     if not (this_instance().var / "secrets" / "database.json").exists():
         raise Failure("DentaTool ist noch nicht eingerichtet. Starten Sie zuerst: make run")
-    import django  # noqa: PLC0415  (commands without database must not wait for it)
+    import django  # noqa: PLC0415
 
     django.setup()

@@ -55,7 +55,9 @@ def _set_up(instance: Instance, supervisor: Supervisor, *, demo: bool) -> str:
             sign_ins = _dentatool(instance, "app", "manage", "demo")
     with step("Webserver und Hintergrundaufgaben"):
         supervisor.add_process("Webserver", server_command(instance), instance.environment("app"))
-        supervisor.add_process("Aufgaben", [sys.executable, "-m", "dentatool.project.cli", "worker"], instance.environment("worker"))
+        supervisor.add_process(
+            "Aufgaben", [sys.executable, "-m", "dentatool.project.cli", "worker"], instance.environment("worker")
+        )
         _await_answer(instance, supervisor)
     return sign_ins
 
@@ -69,13 +71,15 @@ def _dentatool(instance: Instance, role: str, *command: str) -> str:
         check=False,
     )
     if done.returncode != 0:
-        raise Failure(f"„dentatool {' '.join(command)}“ ist gescheitert:\n{(done.stderr or done.stdout).strip()[-4000:]}")
-    return done.stdout.strip()
+        raise Failure(
+            f"„dentatool {' '.join(command)}“ ist gescheitert:\n{(done.stderr or done.stdout).strip()[-4000:]}"
+        )
+    return done.stdout.strip("\n")
 
 
 def _await_answer(instance: Instance, supervisor: Supervisor) -> None:
     """The step is done when a page is served, not when a process was started."""
-    import http.client  # noqa: PLC0415  (100 ms that other commands need not wait for)
+    import http.client  # noqa: PLC0415
     import ssl  # noqa: PLC0415
 
     trust_self_signed = ssl.create_default_context()

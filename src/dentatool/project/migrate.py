@@ -12,7 +12,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def call(options: argparse.Namespace) -> int:
     """Bring the database up to date in the owner's role, and collect the static files."""
     start_django("owner")
-    from django.core.management import call_command  # noqa: PLC0415  (needs Django set up)
+    from django.core.management import call_command  # noqa: PLC0415
 
     call_command("migrate", interactive=False, verbosity=1)
     call_command("collectstatic", interactive=False, verbosity=0)

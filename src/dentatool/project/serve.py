@@ -27,7 +27,17 @@ def server_command(instance: Instance) -> list[str]:
     certificate, key = ensure_certificate(instance.var)
     workers, threads = os.environ.get("DENTATOOL_WORKERS", "2"), os.environ.get("DENTATOOL_THREADS", "4")
     return [
-        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", instance.host, "--port", str(instance.port)),
+        *(
+            sys.executable,
+            "-m",
+            "granian",
+            "--interface",
+            "wsgi",
+            "--host",
+            instance.host,
+            "--port",
+            str(instance.port),
+        ),
         *("--workers", workers, "--blocking-threads", threads, "--backlog", "512", "--http", "auto", "--no-ws"),
         *("--ssl-certificate", str(certificate), "--ssl-keyfile", str(key), "--ssl-protocol-min", "tls1.2"),
         *("--log-level", "warning", "--no-access-log", "--workers-kill-timeout", "10", "--respawn-failed-workers"),

@@ -5,6 +5,7 @@ process was killed); one that dies five times within a minute ends the run with 
 When this process itself is killed, the kernel ends the children.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -38,22 +39,25 @@ class Supervisor:
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
         self._children: list[_Child] = []
-        self._signal: int | None = None
 
     def __enter__(self) -> Self:
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._noted)
+        # SIGINT too: a shell's background job inherits it ignored.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._interrupted)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the database's farewell
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the database's farewell
         for child in reversed(self._children):
             child.stop()
         if self._children and kind is None:
             self._tell("DentaTool ist beendet; alle Daten sind gespeichert.")
 
-    def _noted(self, number: int, frame: FrameType | None) -> None:
-        self._signal = number
+    @staticmethod
+    def _interrupted(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     def add(
@@ -120,13 +124,9 @@ class _Group:
     def stop(self) -> None:
         """Ask politely, then end whatever is left of the group (a killed parent leaves orphans)."""
         assert self.process is not None
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.terminate()
             self.process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            pass
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait()

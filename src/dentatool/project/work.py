@@ -12,7 +12,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def call(options: argparse.Namespace) -> int:
     """Work until stopped by SIGTERM or Ctrl-C."""
     start_django("worker")
-    from dentatool.kit.jobs import work_forever  # noqa: PLC0415  (needs Django set up)
+    from dentatool.kit.jobs import work_forever  # noqa: PLC0415
 
     work_forever()
     return 0

@@ -2,8 +2,9 @@
 
 import psycopg
 import pytest
-from harness.database import connect_as
 from psycopg.errors import InsufficientPrivilege
+
+from harness.database import connect_as
 
 REFUSED = [
     # code of one's own

@@ -107,14 +107,32 @@ def harden(connection: psycopg.Connection) -> None:
                     right = "execute" if kind == "function" else "select"
                     connection.execute(
                         sql.SQL("grant {} on {} {} to {}").format(
-                            sql.SQL(right), sql.SQL(kind), target, sql.Identifier(role)  # type: ignore[arg-type]
+                            sql.SQL(right),
+                            sql.SQL(kind),
+                            target,
+                            sql.Identifier(role),  # type: ignore[arg-type]
                         )
                     )
     # Without a language there are no functions of the attacker's own and no DO blocks.
     for language in map(sql.Identifier, _LANGUAGES):
         connection.execute(sql.SQL("revoke all on language {} from public").format(language))
-        for role in map(sql.Identifier, _MAY_CREATE_CODE):
-            connection.execute(sql.SQL("grant usage on language {} to {}").format(language, role))
+        for maker in map(sql.Identifier, _MAY_CREATE_CODE):
+            connection.execute(sql.SQL("grant usage on language {} to {}").format(language, maker))
+
+
+def what_is_open(connection: psycopg.Connection) -> list[str]:
+    """What on the list everyone may still use in the connected database; empty after `harden`."""
+    found = [
+        target.as_string(connection)
+        for closed in CLOSED
+        for kind, names in (("function", closed.functions), ("table", closed.relations))
+        for target in _open_to_all(connection, kind, names)
+    ]
+    rows = connection.execute(
+        "select lanname from pg_language where lanname = any(%s) and has_language_privilege('public', oid, 'USAGE')",
+        [list(_LANGUAGES)],
+    ).fetchall()
+    return found + [f"language {name}" for (name,) in rows]
 
 
 _FUNCTIONS = """

@@ -43,11 +43,10 @@ def ensure_roles(superuser_dsn: str, database: dict[str, Any]) -> bool:
         (superuser,) = connection.execute("select rolsuper from pg_roles where rolname = current_user").fetchone() or (
             False,
         )
-    with psycopg.connect(superuser_dsn, dbname=name, autocommit=True) as connection:
-        with connection.transaction():
-            _grant(connection, name)
-            if superuser:
-                harden(connection)
+    with psycopg.connect(superuser_dsn, dbname=name, autocommit=True) as connection, connection.transaction():
+        _grant(connection, name)
+        if superuser:
+            harden(connection)
     return bool(superuser)
 
 
@@ -88,9 +87,9 @@ def _ensure_database(connection: psycopg.Connection, name: str) -> None:
     provider = "builtin" if connection.info.server_version >= 170000 else "libc"
     locale = "builtin_locale 'C.UTF-8' locale 'C'" if provider == "builtin" else "locale 'C.UTF-8'"
     connection.execute(
-        sql.SQL("create database {} owner dentatool_owner template template0 encoding 'UTF8' locale_provider {} ").format(
-            sql.Identifier(name), sql.SQL(provider)
-        )
+        sql.SQL(
+            "create database {} owner dentatool_owner template template0 encoding 'UTF8' locale_provider {} "
+        ).format(sql.Identifier(name), sql.SQL(provider))
         + sql.SQL(locale)
     )
 

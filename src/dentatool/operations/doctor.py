@@ -1,0 +1,188 @@
+"""What is wrong with an installation and how to mend it. Every finding is looked up now, from the real thing."""
+
+import json
+import os
+import shutil
+import stat
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from dentatool.operations.certificate import days_left
+from dentatool.operations.cluster.hardening import what_is_open
+
+GOOD, WARNING, WRONG = "gut", "warnung", "fehler"
+_TIGHT_MB, _FULL_MB = 2_000, 500
+_SECRET_FILES = ("secrets/database.json", "secrets/pass.key", "secrets/django.key", "keys/root.key")
+_CLOCK_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `mend` says what to do and is empty when all is well."""
+
+    what: str
+    status: str
+    found: str
+    mend: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        """For machines."""
+        return asdict(self)
+
+
+def examine(var: Path, *, production: bool) -> list[Finding]:
+    """Files, disk, certificate, then the database in the app's own role."""
+    findings = [*_secrets(var), _disk(var), _certificate(var)]
+    try:
+        database = json.loads((var / "secrets" / "database.json").read_text())
+    except (OSError, ValueError) as error:
+        return [*findings, Finding("Datenbank", WRONG, f"database.json: {error}", "Starten Sie einmal: make run")]
+    try:
+        with connect(database, "app") as app:
+            findings += [look(app) for look in _LOOKS]
+    except psycopg.OperationalError as error:
+        reason = str(error).strip().splitlines()[0]
+        findings.append(Finding("Datenbank", WRONG, reason, "Läuft DentaTool? Starten Sie es mit: make run"))
+    else:
+        findings.append(_backup_writes_nothing(database))
+    if production:
+        findings += _production()
+    return findings
+
+
+def connect(database: dict[str, Any], role: str) -> psycopg.Connection:
+    """A connection in one of the roles of database.json."""
+    login = database["roles"][role]
+    return psycopg.connect(
+        host=database["host"],
+        port=database["port"],
+        dbname=database["name"],
+        user=login["user"],
+        password=login["password"],
+        sslmode=database.get("sslmode", "prefer"),
+        connect_timeout=5,
+        autocommit=True,
+    )
+
+
+def _secrets(var: Path) -> Iterator[Finding]:
+    for name in _SECRET_FILES:
+        file = var / name
+        if name.startswith("keys/") and (elsewhere := os.environ.get("DENTATOOL_ROOT_KEY_FILE")):
+            file = Path(elsewhere)
+        if not file.exists():
+            yield Finding(
+                f"Datei {name}", WRONG, "fehlt", "Spielen Sie die Sicherung ein, oder starten Sie neu: make run"
+            )
+        elif (mode := stat.S_IMODE(file.stat().st_mode)) & 0o077:
+            yield Finding(f"Datei {name}", WRONG, f"für andere zugänglich ({mode:04o})", f"chmod 600 {file}")
+        else:
+            yield Finding(f"Datei {name}", GOOD, "vorhanden und verschlossen")
+
+
+def _disk(var: Path) -> Finding:
+    free_mb = shutil.disk_usage(var).free // 1_000_000
+    status = GOOD if free_mb >= _TIGHT_MB else WARNING if free_mb >= _FULL_MB else WRONG
+    return Finding("Datenträger", status, f"{free_mb} MB frei", "" if status == GOOD else "Schaffen Sie Platz.")
+
+
+def _certificate(var: Path) -> Finding:
+    own = os.environ.get("DENTATOOL_TLS_CERT")
+    file = Path(own) if own else var / "tls" / "certificate.pem"
+    days = days_left(file)
+    if days < 0:
+        return Finding("TLS-Zertifikat", WRONG, f"{file} fehlt oder ist abgelaufen", "Starten Sie den Webserver neu.")
+    if days < 30:
+        return Finding("TLS-Zertifikat", WARNING, f"noch {days} Tage gültig", "Erneuern Sie es; danach neu starten.")
+    return Finding("TLS-Zertifikat", GOOD, f"noch {days} Tage gültig")
+
+
+def _role(app: psycopg.Connection) -> Finding:
+    """No superuser, no bypass, no further roles: from the app's own mouth, since it cannot see pg_roles."""
+    row = app.execute(
+        "select current_setting('is_superuser') = 'on' or row_security_active('protection_account') is not true"
+        " or has_database_privilege(current_database(), 'CREATE') or has_database_privilege(current_database(), 'TEMP')"
+        " or has_schema_privilege('public', 'CREATE') or pg_has_role('dentatool_owner', 'MEMBER')"
+        " or pg_has_role('dentatool_doors', 'MEMBER')"
+    ).fetchone()
+    if row != (False,):
+        return Finding("Rolle der Anwendung", WRONG, "hat mehr Rechte, als sie braucht", "Starten Sie neu: make run")
+    return Finding("Rolle der Anwendung", GOOD, "besitzt nichts, darf nichts anlegen, unterliegt dem Zeilenschutz")
+
+
+def _shield(app: psycopg.Connection) -> Finding:
+    """Every table the app can read has row-level security, forced."""
+    rows = app.execute(
+        "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')"
+        " and has_table_privilege(oid, 'SELECT') and not (relrowsecurity and relforcerowsecurity)"
+        " and relname <> 'django_migrations' order by 1"
+    ).fetchall()
+    if rows:
+        bare = ", ".join(name for (name,) in rows)
+        return Finding("Zeilenschutz", WRONG, f"fehlt bei {bare}", "dentatool migrate")
+    return Finding("Zeilenschutz", GOOD, "erzwungen auf jeder lesbaren Tabelle")
+
+
+def _no_pass_no_rows(app: psycopg.Connection) -> Finding:
+    (count,) = app.execute("select count(*) from protection_account").fetchone() or (None,)
+    if count != 0:
+        return Finding("Ohne Laborausweis", WRONG, f"{count} Konten sichtbar", "dentatool migrate")
+    return Finding("Ohne Laborausweis", GOOD, "keine Zeile sichtbar")
+
+
+def _hardening(app: psycopg.Connection) -> Finding:
+    open_names = what_is_open(app)
+    if open_names:
+        few = ", ".join(open_names[:5])
+        mend = "Starten Sie einmal mit einem Superuser in DATABASE_URL (eingebettet: make run)."
+        return Finding("Härtung", WARNING, f"{len(open_names)} Systemfunktionen offen: {few} …", mend)
+    return Finding("Härtung", GOOD, "keine Systemfunktion der Liste steht der Anwendung offen")
+
+
+def _version(app: psycopg.Connection) -> Finding:
+    version = app.info.server_version
+    if version < 150000:
+        return Finding("PostgreSQL", WRONG, f"{version // 10000} ist zu alt", "Nötig ist PostgreSQL 15 oder neuer.")
+    return Finding("PostgreSQL", GOOD, f"{version // 10000}.{version % 10000}")
+
+
+def _clock(app: psycopg.Connection) -> Finding:
+    """Passes are signed here and judged there: the clocks must agree."""
+    (theirs,) = app.execute("select extract(epoch from clock_timestamp())::float8").fetchone() or (0.0,)
+    apart = abs(time.time() - theirs)
+    if apart > _CLOCK_S:
+        return Finding("Uhr", WRONG, f"{apart:.1f} s Abstand zur Datenbank", "Richten Sie auf beiden Rechnern NTP ein.")
+    return Finding("Uhr", GOOD, "geht wie die der Datenbank")
+
+
+_LOOKS: tuple[Callable[[psycopg.Connection], Finding], ...] = (
+    _version, _clock, _role, _shield, _no_pass_no_rows, _hardening,
+)  # fmt: skip
+
+
+def _backup_writes_nothing(database: dict[str, Any]) -> Finding:
+    with connect(database, "backup") as backup:
+        row = backup.execute(
+            "select exists (select from pg_class where relnamespace = 'public'::regnamespace"
+            " and relkind in ('r', 'p') and has_table_privilege(oid, 'INSERT, UPDATE, DELETE, TRUNCATE'))"
+        ).fetchone()
+    if row != (False,):
+        return Finding("Rolle der Sicherung", WRONG, "darf schreiben", "Starten Sie neu: make run")
+    return Finding("Rolle der Sicherung", GOOD, "liest alles, schreibt nichts")
+
+
+def _production() -> Iterator[Finding]:
+    if not os.environ.get("DENTATOOL_TLS_CERT"):
+        yield Finding(
+            "Zertifikat für den Betrieb",
+            WARNING,
+            "selbst ausgestellt",
+            "DENTATOOL_TLS_CERT und DENTATOOL_TLS_KEY setzen",
+        )
+    if not os.environ.get("DENTATOOL_HOSTS"):
+        yield Finding("Namen", WARNING, "nur localhost", "DENTATOOL_HOSTS=labor.example setzen")
