@@ -26,9 +26,9 @@ _ENDINGS = ("ach", "bauer", "berg", "eder", "hofer", "huber", "ing", "mann", "me
 _FIRST = ("Anna", "Björn", "Clara", "Deniz", "Emil", "Fatma", "Georg", "Hanna", "Ida", "Jürgen", "Käthe", "Lars", "Mia")
 # What copies leave out, so that a million orders stay affordable: (table, condition on the row `t`).
 _PART_OF = {
-    "orders_patient": "exists (select from {schema}.orders_order o where o.lab_id = t.lab_id and o.patient_id = t.id)",
+    "orders_patient": "exists (select from public.orders_order o where o.lab_id = t.lab_id and o.patient_id = t.id)",
     "orders_position": "t.rank <= 2",
-    "orders_ordertooth": "t.id in (select distinct on (order_id) id from {schema}.orders_ordertooth where lab_id = t.lab_id)",
+    "orders_ordertooth": "t.id in (select distinct on (order_id) id from public.orders_ordertooth where lab_id = t.lab_id)",
     "billing_invoiceline": "t.rank <= 2",
     "protection_entry": "t.what = 'orders_order' and t.action = 'insert'",
 }
@@ -174,7 +174,7 @@ def copy_rows(link: psycopg.Connection, model: Any, schema: str, source: UUID, l
             values.append(sql.SQL("md5(l.id::text || {}::text)::uuid").format(own))
         else:
             values.append(own)
-    condition = _PART_OF.get(table, "true").format(schema=schema)
+    condition = _PART_OF.get(table, "true")
     link.execute(
         sql.SQL(
             "insert into {table} ({columns}) select {values} from unnest(%s::uuid[]) l(id) cross join {table} t"

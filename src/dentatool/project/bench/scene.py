@@ -1,11 +1,9 @@
 """The throwaway installation that is measured: durable settings, real migrations, the real server."""
 
-import http.client
 import os
 import shutil
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import tempfile
@@ -18,6 +16,7 @@ import psycopg
 
 from dentatool.operations.cluster.places import PORT
 from dentatool.operations.cluster.server import SUPERUSER
+from dentatool.project.bench.client import connect
 from dentatool.project.console import Failure, say
 from dentatool.project.database import NAME, Database
 from dentatool.project.instance import Instance, start_django
@@ -115,14 +114,6 @@ class Scene:
             os.killpg(self._server.pid, signal.SIGKILL)
             self._server.wait()
         self._server = None
-
-
-def connect(port: int) -> http.client.HTTPSConnection:
-    """A TLS connection to our own server, whose certificate nobody has signed."""
-    trusting = ssl.create_default_context()
-    trusting.check_hostname = False
-    trusting.verify_mode = ssl.CERT_NONE
-    return http.client.HTTPSConnection("127.0.0.1", port, timeout=30, context=trusting)
 
 
 def _free_port() -> int:

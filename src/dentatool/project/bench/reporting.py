@@ -1,0 +1,51 @@
+"""The results as people read them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def lines(found: dict[str, Any]) -> Iterator[str]:
+    """One table after the other; every number is from the results."""
+    yield (
+        f"Gemessen am {found['date']}: {found['laboratories']} Labore, {found['orders']} Aufträge, "
+        f"{found['patients']} Patienten im gemessenen Labor, {found['rounds']} Runden."
+    )
+    yield f"Rechner: {found['cpus']} Kerne, Last vorher {found['load_before']:.2f}, nachher {found['load_after']:.2f}, {found['postgres']}."
+    yield ""
+    yield f"In der Datenbank (µs, Median; Ziel Verhältnis ≤ {found['database'][0]['target']}):"
+    for each in found["database"]:
+        note = f"  ({each['note']})" if each["note"] else ""
+        mark = "✓" if each["met"] else "✗"
+        yield f"  {mark} {each['name']:<26} {each['ours_us']:8.0f} gegen {each['raw_us']:8.0f} = {each['ratio']:5.2f}{note}"
+    yield f"    Sitzung nachschlagen       {found['door_us']:8.0f} (kommt zu jeder Seite hinzu, hat kein Gegenstück)"
+    yield ""
+    yield "Ganze Anfragen über TLS (ms):                Median      p95     Ziel   mal rohes SQL"
+    for each in found["requests"]:
+        mark = {True: "✓", False: "✗", None: " "}[each["met"]]
+        target = f"{each['target_ms']:6.0f}" if each["target_ms"] else "     –"
+        yield (
+            f"  {mark} {each['name']:<26} {each['clients']} Clients {each['median_ms']:8.2f} {each['p95_ms']:8.2f} {target}"
+            f" {each['times_raw']:10.1f}"
+        )
+    yield f"    Erste Suche nach Neustart (kalt): {', '.join(f'{ms:.0f}' for ms in found['search_cold_ms'])} ms"
+    yield ""
+    xml = found["xml"]
+    yield (
+        f"XML je Sekunde und Kern ({xml['lines_each']:.0f} Zeilen, mit Prüfung): Bibliothek {xml['library_per_s']:.0f}, "
+        f"aus ausgestellten Rechnungen {xml['database_per_s']:.0f}, mit rohem SQL {xml['raw_per_s']:.0f} "
+        f"(Verhältnis {xml['ratio']:.2f})"
+    )
+    yield ""
+    yield from plan_lines(found["plans"])
+
+
+def plan_lines(plans: list[dict[str, Any]]) -> Iterator[str]:
+    """Pages that each list statement touches at each number of laboratories."""
+    stages = list(plans[0]["pages"]) if plans else []
+    yield f"Berührte Seiten je Anweisung der Listen bei {' / '.join(str(stage) for stage in stages)} Laboren:"
+    for each in plans:
+        mark = "✗" if each["problems"] else "✓"
+        pages = " / ".join(str(count) for count in each["pages"].values())
+        yield f"  {mark} {each['address']:<34} {each['statement'][:58]:<58} {pages}"
+        for problem in each["problems"]:
+            yield f"      {problem}"

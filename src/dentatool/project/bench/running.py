@@ -1,0 +1,210 @@
+"""The order of a run: found, load in stages while watching plans, then measure in rounds."""
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from dentatool.project.bench import load, plain
+from dentatool.project.bench.browsing import Visitor, send
+from dentatool.project.bench.capture import capture
+from dentatool.project.bench.client import Request
+from dentatool.project.bench.measuring import (
+    Duel,
+    call_duel,
+    door_seconds,
+    forget,
+    page_duel,
+    quantile,
+    writing_duel,
+)
+from dentatool.project.bench.plans import PlanWatch
+from dentatool.project.bench.scene import Scene
+from dentatool.project.bench.sizes import Sizes
+from dentatool.project.bench.xml_speed import xml_speed
+from dentatool.project.console import step
+
+TARGETS_MS = {"Auftragsliste": 5.0, "Auftragsseite": 6.0, "Auftrag anlegen": 7.0, "Patientensuche": 12.0}
+_WARM = 6
+
+
+def run(sizes: Sizes, *, quiet: bool) -> dict[str, Any]:
+    """Everything measured, as plain data."""
+    told = (lambda _what: nullcontext()) if quiet else step
+    begun, load_before = datetime.now().astimezone(), os.getloadavg()[0]
+    with told("Wegwerfinstallation mit dauerhaften Einstellungen"):
+        scene = Scene().__enter__()
+    try:
+        with told("Gemessenes Labor: Patienten, Aufträge, Rechnungen"):
+            measured = load.found_measured(sizes)
+        with told("Webserver"):
+            scene.start_server()
+        visitor, link = Visitor(scene.instance.port), scene.superuser()
+        watch = PlanWatch(measured, visitor.cookies)
+        present = 1
+        for stage in sizes.stages:
+            with told(f"Laden bis {stage} Labore, Pläne ansehen"):
+                load.add_laboratories(link, measured.lab_id, stage - present)
+                link.execute("analyze")
+                present = stage
+                watch.look(stage)
+        with told("Dieselben Daten ohne Schutz"):
+            plain.build_plain_tables(link, measured)
+            link.execute("vacuum analyze")
+        bench = _Bench(sizes, scene, visitor, measured, link)
+        with told(f"Messen in {sizes.rounds} Runden"):
+            facts = bench.measure()
+        (version,) = link.execute("show server_version").fetchone() or ("?",)
+        link.close()
+        return {
+            "date": f"{begun:%Y-%m-%d %H:%M}",
+            "seconds": time.time() - begun.timestamp(),
+            "laboratories": sizes.laboratories,
+            "orders": sizes.laboratories * sizes.orders_each,
+            "patients": sizes.patients,
+            "rounds": sizes.rounds,
+            "cpus": os.cpu_count(),
+            "postgres": f"PostgreSQL {version}, Python {platform.python_version()}",
+            "load_before": load_before,
+            "load_after": os.getloadavg()[0],
+            **facts,
+            "plans": watch.results(),
+        }
+    finally:
+        scene.close()
+
+
+class _Bench:
+    """All duels and requests of one run."""
+
+    def __init__(
+        self, sizes: Sizes, scene: Scene, visitor: Visitor, measured: load.Measured, link: psycopg.Connection
+    ) -> None:
+        self.sizes, self.scene, self.visitor, self.measured, self.link = sizes, scene, visitor, measured, link
+        self.fragment = _fragment(measured)
+        self.order_id = _open_order(measured)
+        self._created = 0
+
+    def measure(self) -> dict[str, Any]:
+        """Rounds of duels and requests in turn, then what needs a restart."""
+        duels, door = self._duels()
+        for duel in duels:
+            duel.warm()
+        taken: dict[tuple[str, int], list[list[float]]] = {}
+        for _ in range(self.sizes.rounds):
+            for duel in duels:
+                duel.round()
+            for name in TARGETS_MS:
+                for clients in (1, 2):
+                    taken.setdefault((name, clients), []).append(self._requests(name, clients))
+        results = [duel.result() for duel in duels]
+        return {
+            "database": results,
+            "door_us": door * 1e6,
+            "requests": [_request_result(name, clients, rounds, results) for (name, clients), rounds in taken.items()],
+            "xml": xml_speed(self.measured, self.link, self.sizes.rounds),
+            "search_cold_ms": self._cold_searches(),
+        }
+
+    def _duels(self) -> tuple[list[Duel], float]:
+        measured, link, cookies = self.measured, self.link, self.visitor.cookies
+        lab = measured.lab_id
+        worklist = capture(cookies, "/auftraege/")
+        order_page = capture(cookies, f"/auftraege/{self.order_id}/")
+        with _taken_back(link, lab):
+            creating = capture(cookies, "/auftraege/neu/", self.visitor.new_order(0))
+        door = door_seconds(worklist, self.sizes.rounds)
+        return [
+            page_duel("Auftragsliste", worklist, plain.worklist(lab), measured, link),
+            page_duel("Auftragsseite", order_page, plain.order_page(lab, self.order_id), measured, link),
+            writing_duel("Auftrag anlegen", creating, plain.create_order(lab), measured, link),
+            call_duel("Patientensuche", self._search, plain.search(lab, self.fragment), measured, link),
+        ], door
+
+    def _search(self) -> None:
+        from dentatool.orders.models import Patient  # noqa: PLC0415
+        from dentatool.orders.patient_pages import patients_found  # noqa: PLC0415
+
+        found = patients_found(Patient.objects.select_related("practice"), self.fragment)
+        assert found.count() > 0
+        for patient in found[:25]:
+            assert patient.name
+
+    def _requests(self, name: str, clients: int) -> list[float]:
+        """Milliseconds of each request, by so many clients at once."""
+        count = self.sizes.requests
+        address = {
+            "Auftragsliste": "/auftraege/",
+            "Auftragsseite": f"/auftraege/{self.order_id}/",
+            "Patientensuche": f"/patienten/?suche={self.fragment}",
+        }.get(name)
+        if address:
+            plans: list[list[Request]] = [[("GET", address, "")] * count for _ in range(clients)]
+            warm = plans[0][:_WARM]
+        else:
+            plans, warm = [self._new_orders(count) for _ in range(clients)], self._new_orders(_WARM)
+        return [ms for taken in send(self.visitor, plans, warm) for ms in taken]
+
+    def _new_orders(self, count: int) -> list[Request]:
+        from urllib.parse import urlencode  # noqa: PLC0415
+
+        self._created += count
+        return [
+            ("POST", "/auftraege/neu/", urlencode(self.visitor.new_order(place)))
+            for place in range(self._created - count + 1, self._created + 1)
+        ]
+
+    def _cold_searches(self) -> list[float]:
+        """The first search of a freshly started server, several times."""
+        cold = []
+        for _ in range(3):
+            self.scene.stop_server()
+            self.scene.start_server()
+            cold.append(send(self.visitor, [[("GET", f"/patienten/?suche={self.fragment}", "")]])[0][0])
+        return cold
+
+
+def _request_result(name: str, clients: int, rounds: list[list[float]], duels: list[dict[str, Any]]) -> dict[str, Any]:
+    """The median of the rounds' medians; the target is for two clients on two cores."""
+    median = statistics.median(statistics.median(taken) for taken in rounds)
+    target = TARGETS_MS[name] if clients == 2 else None
+    raw_ms = next(duel["raw_us"] for duel in duels if duel["name"] == name) / 1000
+    return {
+        "name": name,
+        "clients": clients,
+        "median_ms": median,
+        "p95_ms": quantile([ms for taken in rounds for ms in taken], 0.95),
+        "target_ms": target,
+        "met": None if target is None else median <= target,
+        "times_raw": median / raw_ms,
+    }
+
+
+def _fragment(measured: load.Measured) -> str:
+    """Five letters from the middle of a surname, found in some dozens of names."""
+    surname = measured.names[0][1].split()[1]
+    return surname[1:6].lower()
+
+
+def _open_order(measured: load.Measured) -> UUID:
+    from dentatool.orders.models import Order  # noqa: PLC0415
+    from dentatool.orders.workflow import State  # noqa: PLC0415
+    from dentatool.protection.tenancy import laboratory  # noqa: PLC0415
+
+    with laboratory(measured.lab_id):
+        return Order.objects.filter(state=State.RECEIVED).order_by("due_on", "id").values_list("pk", flat=True)[0]
+
+
+@contextmanager
+def _taken_back(link: psycopg.Connection, lab_id: UUID) -> Iterator[None]:
+    """What is stored inside is deleted again, the order's number with it."""
+    (since,) = link.execute("select clock_timestamp()").fetchone() or (None,)
+    yield
+    forget(link, lab_id, since)
