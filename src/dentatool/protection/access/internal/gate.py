@@ -16,6 +16,7 @@ from django.utils.http import urlencode
 from dentatool.protection.access.internal.roles import PUBLIC, Permission
 from dentatool.protection.access.internal.sessions import COOKIE, find_session, origin_of, person_of
 from dentatool.protection.audit import record_event, record_platform_event
+from dentatool.protection.keys import RootKeyError
 from dentatool.protection.tenancy import laboratory
 from dentatool.protection.vault import DecryptError
 
@@ -156,6 +157,15 @@ class Gate:
                 "Ein versiegelter Wert ist nicht lesbar",
                 "Ein geschützter Eintrag auf dieser Seite wurde verändert oder gehört nicht hierher.",
                 "Es wurde nichts geändert. Die Störung ist gemeldet; bitte nennen Sie dem Betreiber den Vorgang.",
+            )
+        if isinstance(error, RootKeyError):
+            log.critical("the root key cannot be used", extra={"reason": str(error)})
+            return error_page(
+                request,
+                503,
+                "Die Schlüssel sind gerade nicht erreichbar",
+                "Geschützte Angaben können im Moment nicht gespeichert werden. Es wurde nichts gespeichert.",
+                "Versuchen Sie es in einigen Minuten noch einmal. Hält es an, rufen Sie den Betreiber an.",
             )
         if isinstance(error, DatabaseError) and (code := _sqlstate(error) or "") and code[:2] in _FOR_PEOPLE:
             return self._refuse(request, error) if code.startswith("DT") else error_page(request, *_FOR_PEOPLE[code[:2]])

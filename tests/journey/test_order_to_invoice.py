@@ -1,0 +1,91 @@
+"""The first ten minutes: from signing in to an invoice and an XML that the official schema accepts, in a real browser.
+
+Invoice A of the acceptance fixtures: Rheinland-Pfalz, delivery 12.03.2026, complete relining.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from dentatool.billing.kzbv_xml import check
+from dentatool.catalogue.demo import fill as fill_catalogue
+from dentatool.practices.models import Practice
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+ORDER_NUMBER = "565901-4711-ZE-20260015-1-6"
+
+
+@pytest.fixture
+def lab(new_laboratory):
+    """A laboratory in Rheinland-Pfalz with its price lists and one practice."""
+    found = new_laboratory("Dental-Labor Muster GmbH", region="RP", place="D-Ludwigshafen", city="Ludwigshafen")
+    with found.at_work():
+        fill_catalogue("anna")
+        Practice.objects.create(customer_number="1001", name="Praxis am Rhein", city="Ludwigshafen", postcode="67059")
+    return found
+
+
+def sign_in(page, member):
+    page.goto("/anmelden/")
+    page.get_by_label("Anmeldename (E-Mail)").fill(member.sign_in_name)
+    page.get_by_label("Passwort").fill(member.password)
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "anmelden" not in url)
+
+
+@pytest.mark.slow
+def test_an_owner_takes_invoice_a_from_order_to_xml(browser_page, lab, tmp_path):
+    page = browser_page
+    trouble = []
+    page.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    sign_in(page, lab.owner)
+
+    # Order intake, by keyboard only: N opens it, the cursor stands in the order number.
+    page.keyboard.press("n")
+    page.wait_for_url(re.compile("/auftraege/neu/"))
+    page.keyboard.type(ORDER_NUMBER.replace("-", "ß"))  # a scanner with the wrong keyboard layout
+    page.keyboard.press("Tab")
+    page.keyboard.type("1001")
+    page.keyboard.press("Tab")
+    page.locator("[name=pseudonym]").fill("4711")
+    page.locator("[name=work]").fill("Unterfütterung, vollständig")
+    page.locator("[name=received_on]").fill("05.03.2026")
+    page.locator("[name=due_on]").fill("12.03.2026")
+    page.locator("[name=due_on]").press("Control+Enter")
+    page.wait_for_url(re.compile(r"/auftraege/[0-9a-f-]{36}/"))
+    assert ORDER_NUMBER in page.content()
+    assert "107,24" in page.content()
+
+    # Finish: every permitted main step until the order is done.
+    for _ in range(8):
+        if page.get_by_role("button", name="Rechnung erstellen").count():
+            break
+        page.locator("form[action$='/schritt/'] button.button-primary, form button.button-primary").first.click()
+        page.wait_for_load_state()
+    page.get_by_role("button", name="Rechnung erstellen").click()
+    page.get_by_role("button", name="Ausstellen").click()
+    page.get_by_role("button", name="Jetzt ausstellen").click()
+    page.wait_for_load_state()
+    content = page.content()
+    for figure in ("107,24", "7,51", "114,75"):
+        assert figure in content
+
+    with page.expect_download() as pdf:
+        page.evaluate("address => { const link = document.createElement('a'); link.href = address; link.download = ''; document.body.append(link); link.click() }", page.url.rstrip("/") + "/pdf/")
+    assert Path(pdf.value.path()).read_bytes().startswith(b"%PDF-")
+    with page.expect_download() as xml:
+        page.get_by_role("link", name=re.compile("XML")).first.click()
+    assert xml.value.suggested_filename == f"{ORDER_NUMBER}.xml"
+    data = Path(xml.value.path()).read_bytes()
+
+    assert [finding for finding in check(f"{ORDER_NUMBER}.xml", data).findings] == []
+    invoice = etree.fromstring(data).find("Rechnung")
+    totals = [invoice.get(name) for name in ("Gesamtbetrag_netto", "Mehrwertsteuer_gesamt", "Gesamtbetrag_brutto")]
+    assert totals == ["10724", "751", "11475"]
+    if SHARED.exists():
+        (schema,) = (SHARED / "xsd").glob("*V4-5*.xsd")
+        etree.XMLSchema(etree.parse(schema)).assertValid(etree.fromstring(data))
+    assert trouble == []
