@@ -1,13 +1,17 @@
 """Looking at an order with the eyes of the trade rules and of the workflow."""
 
+from collections.abc import Iterable
+
 from dentatool.orders.models import Care, Order, Position
 from dentatool.orders.rules import Finding, Line, check
 from dentatool.orders.workflow import Facts, State
 from dentatool.team.queries import profile
 
 
-def findings_of(order: Order, positions: list[Position] | None = None) -> tuple[Finding, ...]:
-    """What the trade rules say about the order's positions, errors first."""
+def findings_of(
+    order: Order, positions: list[Position] | None = None, teeth: Iterable[int] | None = None
+) -> tuple[Finding, ...]:
+    """What the trade rules say about the order's positions, errors first. Pass what is already read."""
     lines = order.positions.all() if positions is None else positions
     return check(
         (
@@ -15,7 +19,7 @@ def findings_of(order: Order, positions: list[Position] | None = None) -> tuple[
             for each in lines
         ),
         lab_type=profile().lab_type,
-        order_teeth=[tooth.tooth for tooth in order.teeth.all()],
+        order_teeth=[tooth.tooth for tooth in order.teeth.all()] if teeth is None else list(teeth),
     )
 
 

@@ -1,6 +1,11 @@
 """The worklist's filter as it stands in the address."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from django import forms
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
 from dentatool.kit.forms import DateField, Form, RecordChoiceField
 from dentatool.orders.models import AREAS
@@ -27,6 +32,18 @@ class FilterForm(Form):
         self.fields["status"].choices = [("", "offen"), *choices[1:]]
         self.fields["praxis"].queryset = Practice.objects.order_by("name")
 
+    def shown(self) -> dict[str, Any]:
+        """What the filter bar's template needs, with what was typed."""
+        typed = {name: str(self.data.get(name, ""))[:80] for name in self.fields}
+        practices = Practice.objects.order_by("name").values_list("id", "name")
+        return {
+            "typed": typed,
+            "status_options": _options(self.fields["status"].choices, typed["status"]),
+            "practice_options": _options([("", "alle"), *practices], typed["praxis"]),
+            "area_options": _options(self.fields["bereich"].choices, typed["bereich"]),
+            "more_open": any(typed[name] for name in ("arbeit", "bereich", "von", "bis")),
+        }
+
     def wanted(self, *, search: str, sort: str) -> Wanted:
         """The checked filter."""
         chosen = self.cleaned_data
@@ -41,3 +58,9 @@ class FilterForm(Form):
             search=search,
             sort=sort,
         )
+
+
+def _options(choices: Iterable[tuple[Any, Any]], chosen: str) -> SafeString:
+    """Options of a select, the chosen one marked."""
+    pairs = ((str(key), SafeString(" selected") if str(key) == chosen else "", label) for key, label in choices)
+    return format_html_join("", '<option value="{}"{}>{}</option>', pairs)

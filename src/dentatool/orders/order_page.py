@@ -1,10 +1,13 @@
 """What the order's page shows, and what it says after a change."""
 
+from functools import cache
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 from django.utils.timezone import localdate
 
 from dentatool.kit.changes import changes_of
@@ -15,7 +18,7 @@ from dentatool.orders.forms import ChainForm, PositionForm
 from dentatool.orders.intake import stranger_at
 from dentatool.orders.models import Order
 from dentatool.orders.panels import panels_of
-from dentatool.orders.services import offered_services
+from dentatool.orders.services import service_options
 from dentatool.orders.shown import position_rows, price_source, teeth_in_words
 from dentatool.orders.workflow import Step
 from dentatool.protection.access import Permission
@@ -30,13 +33,12 @@ def show_order(
     order: Order,
     *,
     adding: PositionForm | None = None,
-    chain: ChainForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """The order's page; `adding` and `chain` are forms that were refused, with what was typed."""
+    """The order's page; `adding` is the form of a line that was refused, with what was typed."""
     positions = list(order.positions.all())
-    findings = findings_of(order, positions)
     teeth = teeth_of(order)
+    findings = findings_of(order, positions, teeth)
     may = request.may  # type: ignore[attr-defined]
     may_change = may(Permission.ORDERS_CHANGE) and not order.is_settled
     held = request.permissions  # type: ignore[attr-defined]
@@ -55,13 +57,24 @@ def show_order(
         "number_problems": _number_problems(order),
         "stranger": stranger_at(order),
         "is_overdue": order.is_overdue(localdate()),
-        "adding": adding or PositionForm(),
-        "chain": chain or chain_form(teeth),
-        "services": offered_services() if may_change else [],
+        "adding": adding,
+        "line_fields": line_fields(adding) if adding else empty_line_fields(),
+        "services": service_options() if may_change else "",
         "history": changes_of(order, HISTORY_ON_PAGE),
         "panels": list(panels_of(request, order)),
     }
     return render(request, "orders/order.html", facts, status=status)
+
+
+def line_fields(form: PositionForm) -> SafeString:
+    """The inputs of a line."""
+    return render_to_string("orders/_line_fields.html", {"adding": form})
+
+
+@cache
+def empty_line_fields() -> SafeString:
+    """The inputs of a new line, the same for everyone: drawn once, since widgets are slow."""
+    return line_fields(PositionForm())
 
 
 def chain_form(teeth: dict[int, str], data: Any = None) -> ChainForm:

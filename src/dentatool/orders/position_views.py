@@ -80,14 +80,15 @@ def move(request: HttpRequest, pk: UUID, position_pk: UUID) -> HttpResponse:
 
 
 @page(Permission.ORDERS_CHANGE)
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def chain(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Add the lines of a service chain."""
+    """Add the lines of a service chain, with the counts of the tooth chart."""
     order = _order(pk)
     require_open(order)
-    form = chain_form(teeth_of(order), request.POST)
+    form = chain_form(teeth_of(order), request.POST or None)
     if not form.is_valid():
-        return show_order(request, order, chain=form, status=422)
+        facts = {"form": form, "order": order}
+        return render(request, "orders/chain.html", facts, status=422 if form.is_bound else 200)
     added = apply_chain(order, form.cleaned_data["chain"], form.variables())
     messages.success(request, f"{len(added)} Positionen aus „{form.cleaned_data['chain']}“ übernommen.")
     return redirect(order)

@@ -45,7 +45,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
         "wanted": wanted,
         "search": search,
         "with_names": with_names,
-        "more_open": with_names or any(form[name].value() for name in ("arbeit", "bereich", "von", "bis")),
+        **form.shown(),
         "heads": [("auftrag", "Auftrag"), ("termin", "Termin"), ("praxis", "Praxis")],
     }
     return render(request, "orders/list.html", facts, status=200 if valid else 422)
