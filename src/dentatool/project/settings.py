@@ -96,6 +96,7 @@ TEMPLATES = [
         },
     }
 ]
+FORM_RENDERER = "dentatool.kit.form_rendering.FormRenderer"
 DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PASSWORD_HASHERS = ["dentatool.protection.access.internal.sessions.Argon2id"]
