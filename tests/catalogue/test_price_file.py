@@ -98,7 +98,9 @@ def test_a_number_that_stands_twice_for_different_areas_is_joined():
 
 
 @needs_data
-@pytest.mark.parametrize(("file", "region", "year"), [("2025-11la0125.csv", "BY", "2025"), ("2025-37la0125.csv", "WL", "2025")])
+@pytest.mark.parametrize(
+    ("file", "region", "year"), [("2025-11la0125.csv", "BY", "2025"), ("2025-37la0125.csv", "WL", "2025")]
+)
 def test_prices_agree_with_a_second_source(file, region, year):
     with (DATA / "bel2_2025_2026_regions.csv").open(encoding="utf-8") as table:
         second = {

@@ -4,34 +4,40 @@ import sys
 from pathlib import Path
 from uuid import UUID
 
-from dentatool.catalogue.importing import activate, changes_against_previous, draft_from_file
-from dentatool.catalogue.price_file import MOST_BYTES, PriceFileError, read_price_file
+from dentatool.catalogue import importing
+from dentatool.catalogue.price_file import MOST_BYTES, PriceFile, PriceFileError, read_price_file
 from dentatool.kit.errors import NotYet
 from dentatool.protection.tenancy import laboratory
 from dentatool.team.queries import profile
 
 
-def import_file(path: Path, lab_id: UUID, *, put_in_force: bool = False) -> int:
-    """Import a price file as a draft (or put it in force at once); exit code 0 only when it did."""
+def import_file(path: Path, lab_id: UUID, *, activate: bool = False) -> int:
+    """Import a price file as a draft, or put it in force at once. Exit code 0 only when it did."""
     try:
         with path.open("rb") as file:
             found = read_price_file(path.name, file.read(MOST_BYTES + 1))
         with laboratory(lab_id):
-            own = profile()
-            if found.valid_from is None:
-                raise NotYet("Der Dateiname nennt kein Datum (KKlaMMJJ.csv). Bitte die Seite „Preise einlesen“ verwenden.")
-            made = draft_from_file(
-                found, region=found.region or own.region, lab_type=own.lab_type, valid_from=found.valid_from
-            )
-            before, changes = changes_against_previous(made)
-            if put_in_force:
-                activate(made)
-            lines = [f"{made}: {len(found.prices[own.lab_type])} Preise aus {found.name} ({found.encoding})"]
-            lines += [f"  fehlt: {gap}" for gap in found.missing.get(own.lab_type, ())]
-            lines += [f"  {len(changes)} Preise anders als in „{before}“"] if before else []
-            lines += ["In Kraft gesetzt." if put_in_force else "Als Entwurf gespeichert; in Kraft setzen auf der Seite „Preise“."]
+            lines = _take_over(found, activate=activate)
     except (OSError, PriceFileError, NotYet) as reason:
-        sys.stderr.write(f"{path}: {reason}\n")
+        sys.stderr.write(f"{path}: {reason}\nEs wurde nichts geändert.\n")
         return 1
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
+
+
+def _take_over(found: PriceFile, *, activate: bool) -> list[str]:
+    own = profile()
+    if found.valid_from is None:
+        raise NotYet("Der Dateiname nennt kein Datum (KKlaMMJJ.csv). Bitte die Seite „Preise einlesen“ verwenden.")
+    region = found.region or own.region
+    before = importing.list_before(region=region, lab_type=own.lab_type, day=found.valid_from)
+    made = importing.draft_from_file(found, region=region, lab_type=own.lab_type, valid_from=found.valid_from)
+    lines = [str(made), *(f"  {line}" for line in made.report.splitlines())]
+    if before is not None:
+        changes = importing.changes_between(importing.prices_on(before), importing.prices_on(made))
+        notable = sum(change.is_notable for change in changes)
+        lines.append(f"  {len(changes)} Preise anders als in „{before}“, davon {notable} auffällig.")
+    if activate:
+        importing.activate(made)
+        return [*lines, f"In Kraft für Lieferungen ab {made.valid_from:%d.%m.%Y}."]
+    return [*lines, "Als Entwurf gespeichert. In Kraft setzen: Seite „Preise“ oder mit --activate."]

@@ -46,7 +46,9 @@ def fill(key: str) -> None:
     for year in (2025, 2026):
         _price_list(region, year)
     articles = {
-        number: Article.objects.create(art=art, number=number, text=text, unit=unit, price_cents=cents, vat_permille=vat)
+        number: Article.objects.create(
+            art=art, number=number, text=text, unit=unit, price_cents=cents, vat_permille=vat
+        )
         for art, number, text, unit, cents, vat in _ARTICLES
     }
     for name, area, lines in _CHAINS:

@@ -1,63 +1,18 @@
-"""Forms of price lists, articles and service chains."""
+"""Forms of articles and service chains."""
 
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.urls import reverse_lazy
 
 from dentatool.catalogue import formula
-from dentatool.catalogue.bel import normalise_number, short_text
-from dentatool.catalogue.models import Article, ChainLine, PriceList, ServiceChain
-from dentatool.catalogue.price_file import MOST_BYTES, PriceFileError, read_price_file
-from dentatool.kit.forms import DateField, Form, ModelForm
-from dentatool.team.models import LaboratoryType, Region
+from dentatool.catalogue.bel import normalise_number, printed_number, short_text
+from dentatool.catalogue.models import Article, ChainLine, ServiceChain
+from dentatool.kit.forms import ModelForm
 
-
-class ImportForm(Form):
-    """A price file, and what it does not say itself."""
-
-    file = forms.FileField(
-        label="Preisdatei der KZV",
-        help_text="CSV, wie die KZV sie veröffentlicht, zum Beispiel 11la0126.csv.",
-        widget=forms.FileInput(attrs={"accept": ".csv,.txt"}),
-    )
-    region = forms.ChoiceField(label="Abrechnungsbereich", choices=[("", "wie im Dateinamen"), *Region.choices], required=False)
-    lab_type = forms.ChoiceField(label="Art des Labors", choices=LaboratoryType.choices)
-    valid_from = DateField(label="Gültig ab", required=False, help_text="Leer: wie im Dateinamen.")
-
-    def clean_file(self) -> Any:
-        """Read the file here, so that its faults stand at the field."""
-        upload = self.cleaned_data["file"]
-        if upload.size > MOST_BYTES:
-            raise ValidationError(f"Die Datei ist größer als {MOST_BYTES // 1000} kB. Eine Preisliste hat etwa 20 kB.")
-        try:
-            return read_price_file(upload.name, upload.read())
-        except PriceFileError as reason:
-            raise ValidationError(str(reason)) from reason
-
-    def clean(self) -> dict[str, Any]:
-        """Region and day come from the file's name, unless they are typed."""
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if (found := cleaned.get("file")) is None:
-            return cleaned
-        cleaned["region"] = cleaned.get("region") or found.region
-        if not cleaned["region"]:
-            self.add_error("region", "Der Dateiname nennt keine KZV. Bitte den Abrechnungsbereich wählen.")
-        if "valid_from" not in self.errors:
-            cleaned["valid_from"] = cleaned.get("valid_from") or found.valid_from
-            if not cleaned["valid_from"]:
-                self.add_error("valid_from", "Der Dateiname nennt kein Datum. Bitte angeben, ab wann die Preise gelten.")
-        if cleaned.get("lab_type") and not found.prices[cleaned["lab_type"]]:
-            self.add_error("lab_type", "Die Datei enthält keine Preise für diese Art von Labor.")
-        return cleaned
-
-
-class DraftForm(ModelForm):
-    """What may still be put right on a draft."""
-
-    class Meta:
-        model = PriceList
-        fields = ["name", "valid_from"]
+MOST_CENTS = 999_999  # an Einzelpreis of the Laborabrechnungsdaten has six digits
+LAST_RANK = 999
 
 
 class ArticleForm(ModelForm):
@@ -66,6 +21,22 @@ class ArticleForm(ModelForm):
     class Meta:
         model = Article
         fields = ["art", "number", "text", "unit", "price_cents", "vat_permille", "active"]
+
+    def clean_number(self) -> str:
+        """BEL numbers keep their meaning: an own number must not look like one."""
+        number: str = self.cleaned_data["number"]
+        if bel := normalise_number(number):
+            raise ValidationError(
+                f"{number} ist die BEL-Nummer „{short_text(bel)}“. Bitte eine andere Nummer wählen, zum Beispiel P{number}."
+            )
+        return number
+
+    def clean_price_cents(self) -> int:
+        """At most what the file for the practice can hold."""
+        cents: int = self.cleaned_data["price_cents"]
+        if cents > MOST_CENTS:
+            raise ValidationError("Der Preis darf höchstens 9.999,99 € sein; mehr nimmt die Praxissoftware nicht an.")
+        return cents
 
 
 class ChainForm(ModelForm):
@@ -83,7 +54,33 @@ class ChainLineForm(ModelForm):
 
     class Meta:
         model = ChainLine
-        fields = ["formula"]
+        fields = ["formula", "rank"]
+        widgets = {
+            "formula": forms.TextInput(
+                attrs={
+                    "autocomplete": "off",
+                    "spellcheck": "false",
+                    "hx-get": reverse_lazy("formula_check"),
+                    "hx-trigger": "input changed delay:200ms",
+                    "hx-target": "#formel",
+                    "hx-swap": "outerHTML",
+                }
+            )
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        line = self.instance
+        if line.number:
+            self.initial["item"] = printed_number(line.number) if line.art == "BEL" else line.number
+        self.order_fields(["item", "formula", "rank"])
+
+    def clean_rank(self) -> int:
+        """The place in the chain; lines of one rank keep the order in which they came."""
+        rank: int = self.cleaned_data["rank"]
+        if not 1 <= rank <= LAST_RANK:
+            raise ValidationError(f"Bitte eine Zahl von 1 bis {LAST_RANK} eingeben.")
+        return rank
 
     def clean_item(self) -> str:
         """Find out what the number means."""
@@ -92,7 +89,7 @@ class ChainLineForm(ModelForm):
             self.instance.art, self.instance.number, self.instance.article = "BEL", number, None
             self.instance.text = ""
             return number
-        article = Article.objects.filter(number__iexact=typed).first()
+        article = Article.objects.filter(number__iexact=typed).order_by("id").first()
         if article is None:
             raise ValidationError(f"„{typed}“ ist weder eine BEL-Nummer noch eine eigene Leistung.")
         self.instance.art, self.instance.number = article.art, article.number

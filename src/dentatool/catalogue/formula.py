@@ -49,7 +49,9 @@ class _Reader:
             raise FormulaError(f"Die Formel ist länger als {MOST_CHARACTERS} Zeichen.")
         if not formula.strip():
             raise FormulaError("Die Formel ist leer; zum Beispiel 1 oder kronen.")
-        self._tokens = [(match.start(match.lastindex or 0), match.group().strip()) for match in _TOKEN.finditer(formula.rstrip())]
+        self._tokens = [
+            (match.start(match.lastindex or 0), match.group().strip()) for match in _TOKEN.finditer(formula.rstrip())
+        ]
         self._variables = variables
         self._at = 0
         self._depth = 0

@@ -20,6 +20,7 @@ class PriceList(Record):
     class State(models.TextChoices):
         DRAFT = "draft", _("Entwurf")
         ACTIVE = "active", _("In Kraft")
+        WITHDRAWN = "withdrawn", _("Zurückgezogen")
 
     name = models.CharField(_("Bezeichnung"), max_length=80)
     region = models.CharField(_("Abrechnungsbereich"), max_length=3)
@@ -29,6 +30,7 @@ class PriceList(Record):
     state = models.CharField(_("Zustand"), max_length=10, choices=State, default=State.DRAFT)
     source_name = models.CharField(_("Quelldatei"), max_length=120, blank=True)
     source_sha256 = models.CharField(_("Prüfsumme der Quelle"), max_length=64, blank=True)
+    report = models.TextField(_("Bericht zur Quelle"), blank=True)
 
     not_sealed: ClassVar[dict[str, str]] = {"name": NO_PERSON, "source_name": "Name einer Preisdatei, keine Person"}
 
@@ -104,7 +106,9 @@ class ServiceChain(Record):
     """A kind of work and what is usually billed for it (Leistungskette)."""
 
     name = models.CharField(_("Bezeichnung"), max_length=80)
-    area = models.CharField(_("Bereich"), max_length=3, choices=[("ZE", "ZE"), ("KB", "KB"), ("KFO", "KFO")], default="ZE")
+    area = models.CharField(
+        _("Bereich"), max_length=3, choices=[("ZE", "ZE"), ("KB", "KB"), ("KFO", "KFO")], default="ZE"
+    )
     active = models.BooleanField(_("Aktiv"), default=True)
 
     not_sealed: ClassVar[dict[str, str]] = {"name": NO_PERSON}
@@ -112,7 +116,13 @@ class ServiceChain(Record):
     class Meta:
         verbose_name, verbose_name_plural = _("Leistungskette"), _("Leistungsketten")
         ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["lab_id", "name"], name="chain_name_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["lab_id", "name"],
+                name="chain_name_once",
+                violation_error_message=_("Eine Kette mit diesem Namen gibt es schon."),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -99,7 +99,9 @@ def read_price_file(name: str, data: bytes) -> PriceFile:
     text, encoding = _decode(data)
     lines = [(place, line) for place, line in enumerate(text.splitlines(), 1) if line.strip(" ;\t\ufeff\x1a")]
     if len(lines) > MOST_LINES:
-        raise PriceFileError(f"Die Datei hat {len(lines)} Zeilen; eine Preisliste hat etwa 175. Bitte die richtige Datei wählen.")
+        raise PriceFileError(
+            f"Die Datei hat {len(lines)} Zeilen; eine Preisliste hat etwa 175. Bitte die richtige Datei wählen."
+        )
     rows = [(place, [cell.strip() for cell in line.split(";")]) for place, line in lines]
     rows = _without_header(rows)
     layout = _layout_of(name, rows)
@@ -130,7 +132,9 @@ def _refuse_what_is_no_text(data: bytes) -> None:
     if not start:
         raise PriceFileError("Die Datei ist leer.")
     if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        raise PriceFileError("Das ist eine Excel-Datei. Bitte in Excel als CSV mit Semikolon speichern und noch einmal einlesen.")
+        raise PriceFileError(
+            "Das ist eine Excel-Datei. Bitte in Excel als CSV mit Semikolon speichern und noch einmal einlesen."
+        )
     if data.startswith(b"%PDF"):
         raise PriceFileError("Das ist ein PDF. Bitte die CSV-Datei der KZV einlesen.")
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
@@ -181,7 +185,9 @@ def _layout_of(name: str, rows: list[tuple[int, list[str]]]) -> _Layout:
         raise PriceFileError("Die Spalten sind nicht durch Semikolon getrennt. Erwartet wird die CSV-Datei der KZV.")
     if count * 10 < len(rows) * 8:
         place = next(place for place, cells in rows if len(cells) != columns)
-        raise PriceFileError(f"Die Zeilen haben verschieden viele Spalten (zuerst Zeile {place}). Bitte die Datei neu herunterladen.")
+        raise PriceFileError(
+            f"Die Zeilen haben verschieden viele Spalten (zuerst Zeile {place}). Bitte die Datei neu herunterladen."
+        )
     text = 2 if twice else 1
     return _columns_after(text, columns, name)
 
@@ -199,7 +205,9 @@ def _columns_after(text: int, columns: int, name: str) -> _Layout:
         return _Layout(columns, text, columns - 2, (PRACTICE, COMMERCIAL), (ALL_AREAS, ALL_AREAS))
     pairs = min((rest - 1) // 2, len(AREAS))
     if pairs < 2 or rest - 1 - 2 * pairs > 1:
-        raise PriceFileError(f"{columns} Spalten kommen in keiner bekannten Preisliste vor. Bekannt sind 3 bis 6, 12, 14 und 15.")
+        raise PriceFileError(
+            f"{columns} Spalten kommen in keiner bekannten Preisliste vor. Bekannt sind 3 bis 6, 12, 14 und 15."
+        )
     areas = tuple(area for area in AREAS[:pairs] for _kind in range(2))
     return _Layout(columns, text, text + 2, (PRACTICE, COMMERCIAL) * pairs, areas)
 
@@ -212,9 +220,13 @@ def _gather(rows: list[tuple[int, list[str]]], layout: _Layout) -> _Gathered:
         if number is None:
             raise PriceFileError(f"Zeile {place}: „{cells[0][:20]}“ ist keine BEL-Nummer. Es wurde nichts übernommen.")
         if len(cells) < layout.first_price + len(layout.kinds) - _blanks_allowed(layout):
-            raise PriceFileError(f"Zeile {place} ist unvollständig. Die Datei ist wohl abgeschnitten; bitte neu herunterladen.")
+            raise PriceFileError(
+                f"Zeile {place} ist unvollständig. Die Datei ist wohl abgeschnitten; bitte neu herunterladen."
+            )
         if any(cells[layout.first_price + len(layout.kinds) :]):
-            raise PriceFileError(f"Zeile {place} hat zu viele Spalten; zwei Zeilen sind wohl zusammengeraten. Bitte neu herunterladen.")
+            raise PriceFileError(
+                f"Zeile {place} hat zu viele Spalten; zwei Zeilen sind wohl zusammengeraten. Bitte neu herunterladen."
+            )
         if number not in known and (whole := cells[0].replace(" ", "") + "0") in known and len(whole) == 4:
             gathered.remarks.append(f"Zeile {place}: Nummer „{cells[0]}“ als {printed_number(whole)} gelesen")
             number = whole
@@ -261,7 +273,9 @@ def _cents(place: int, cell: str) -> int | None:
     if text.lower() in _NOT_BILLABLE:
         return None
     if (match := _PRICE.match(text)) is None:
-        raise PriceFileError(f"Zeile {place}: „{cell[:20]}“ ist kein Preis (erwartet z. B. 12,34). Es wurde nichts übernommen.")
+        raise PriceFileError(
+            f"Zeile {place}: „{cell[:20]}“ ist kein Preis (erwartet z. B. 12,34). Es wurde nichts übernommen."
+        )
     euros, cents = match.groups()
     value = int(euros.replace(".", "")) * 100 + int((cents or "0").ljust(2, "0"))
     if value > 999_999:

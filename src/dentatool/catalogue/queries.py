@@ -36,9 +36,7 @@ def list_in_force(*, region: str, lab_type: str, on: date) -> PriceList | None:
     return lists.order_by("-valid_from").first()
 
 
-def prices_of(
-    numbers: Iterable[str], *, area: str, region: str, lab_type: str, on: date
-) -> dict[str, PriceFound]:
+def prices_of(numbers: Iterable[str], *, area: str, region: str, lab_type: str, on: date) -> dict[str, PriceFound]:
     """The prices of many numbers in two queries. A price for the area goes before the one for all areas."""
     if (found := list_in_force(region=region, lab_type=lab_type, on=on)) is None:
         return {}
@@ -54,9 +52,11 @@ def price_of(number: str, *, area: str, region: str, lab_type: str, on: date) ->
     """The price of one number. Raises NoPrice with the reason."""
     if found := prices_of([number], area=area, region=region, lab_type=lab_type, on=on).get(number):
         return found
-    if list_in_force(region=region, lab_type=lab_type, on=on) is None:
+    if (held := list_in_force(region=region, lab_type=lab_type, on=on)) is None:
         raise NoPrice(
             f"Für {region} ({lab_type}) ist am {format_day(on)} keine Preisliste in Kraft. "
             "Lesen Sie unter „Preise“ eine Liste ein und setzen Sie sie in Kraft."
         )
-    raise NoPrice(f"BEL {printed_number(number)} hat in der Liste vom {format_day(on)} für {area} keinen Preis.")
+    raise NoPrice(
+        f"BEL {printed_number(number)} hat in der Liste vom {format_day(held.valid_from)} für {area} keinen Preis."
+    )

@@ -39,7 +39,9 @@ class Practice(Record):
     payment_days = models.PositiveSmallIntegerField(_("Zahlungsziel in Tagen"), default=30)
     skonto_permille = models.PositiveSmallIntegerField(_("Skonto in Promille"), default=0)
     skonto_days = models.PositiveSmallIntegerField(_("Skontofrist in Tagen"), default=0)
-    vat_override_permille = models.PositiveSmallIntegerField(_("Abweichende Umsatzsteuer in Promille"), null=True, blank=True)
+    vat_override_permille = models.PositiveSmallIntegerField(
+        _("Abweichende Umsatzsteuer in Promille"), null=True, blank=True
+    )
     no_names = models.BooleanField(_("Keine Patientennamen, nur Pseudonyme"), default=False)
     remarks = SealedText(_("Bemerkungen"), max_length=2000, blank=True)
     active = models.BooleanField(_("Aktiv"), default=True)
@@ -87,7 +89,9 @@ class KnownLocation(Record):
     """A Standortnummer under which this practice's software makes order numbers (domain.md 1.4)."""
 
     practice = models.ForeignKey(Practice, models.CASCADE, verbose_name=_("Praxis"), related_name="locations")
-    number = models.CharField(_("Standortnummer"), max_length=6, validators=[RegexValidator(r"^\d{6}$", _("Sechs Ziffern."))])
+    number = models.CharField(
+        _("Standortnummer"), max_length=6, validators=[RegexValidator(r"^\d{6}$", _("Sechs Ziffern."))]
+    )
 
     class Meta:
         verbose_name, verbose_name_plural = _("Standortnummer"), _("Standortnummern")

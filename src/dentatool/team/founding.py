@@ -6,8 +6,8 @@ from uuid import UUID
 import psycopg
 
 from dentatool.protection.access import Account, Role
-from dentatool.protection.tenancy import laboratory
 from dentatool.protection.founding import found_laboratory
+from dentatool.protection.tenancy import laboratory
 from dentatool.team.models import LaboratoryProfile
 
 

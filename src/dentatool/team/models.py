@@ -54,8 +54,12 @@ class LaboratoryProfile(Record):
     bic = models.CharField(_("BIC"), max_length=11, blank=True)
     bank = models.CharField(_("Bank"), max_length=80, blank=True)
     region = models.CharField(_("Abrechnungsbereich"), max_length=3, choices=Region)
-    place = models.CharField(_("Herstellungsort"), max_length=50, help_text=_("Wie im XML: D-Ort, zum Beispiel D-Rosenheim"))
-    lab_type = models.CharField(_("Art des Labors"), max_length=10, choices=LaboratoryType, default=LaboratoryType.COMMERCIAL)
+    place = models.CharField(
+        _("Herstellungsort"), max_length=50, help_text=_("Wie im XML: D-Ort, zum Beispiel D-Rosenheim")
+    )
+    lab_type = models.CharField(
+        _("Art des Labors"), max_length=10, choices=LaboratoryType, default=LaboratoryType.COMMERCIAL
+    )
     invoice_format = models.CharField(_("Rechnungsnummern"), max_length=40, default="RE-{year}-{number:06}")
 
     not_sealed: ClassVar[dict[str, str]] = dict.fromkeys(("name", "street", "phone", "email", "iban"), BUSINESS)

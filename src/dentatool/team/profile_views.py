@@ -17,7 +17,9 @@ def laboratory_profile(request: HttpRequest) -> HttpResponse:
     may_change = request.may(Permission.LABORATORY_CHANGE)  # type: ignore[attr-defined]
     if request.method == "POST" and not may_change:
         return redirect("laboratory")
-    rows = LaboratoryProfile.objects.select_for_update() if request.method == "POST" else LaboratoryProfile.objects.all()
+    rows = (
+        LaboratoryProfile.objects.select_for_update() if request.method == "POST" else LaboratoryProfile.objects.all()
+    )
     form = ProfileForm(request.POST or None, instance=get_object_or_404(rows))
     if request.method == "POST" and form.is_valid():
         form.save()

@@ -47,7 +47,11 @@ class TrailFilter(Form):
         super().__init__(*args, **kwargs)
         self.fields["person"].choices = [("", "alle"), *((str(key), name) for key, name in people.items())]
         kinds = sorted((label, table) for table, label in tables().items())
-        self.fields["what"].choices = [("", "alles"), ("event", "nur Ereignisse"), *((table, label) for label, table in kinds)]
+        self.fields["what"].choices = [
+            ("", "alles"),
+            ("event", "nur Ereignisse"),
+            *((table, label) for label, table in kinds),
+        ]
 
 
 @page(Permission.TRAIL_VIEW)
@@ -102,9 +106,7 @@ def readable(entries: Iterable[Entry], people: dict[UUID, str]) -> Iterable[dict
 
 
 def _models() -> dict[str, type[Record]]:
-    return {
-        model._meta.db_table: model for model in apps.get_models() if issubclass(model, Record) and model.audited
-    }
+    return {model._meta.db_table: model for model in apps.get_models() if issubclass(model, Record) and model.audited}
 
 
 def _facts(entry: Entry, people: dict[UUID, str]) -> Iterable[Change]:

@@ -6,119 +6,242 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Article',
+            name="Article",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('lab_id', models.UUIDField(editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Angelegt')),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Geändert')),
-                ('version', models.PositiveIntegerField(db_default=1, editable=False, verbose_name='Stand')),
-                ('art', models.CharField(choices=[('NBL', 'Eigene Leistung'), ('EDM', 'Edelmetall, Legierung'), ('MAT', 'Material')], max_length=3, verbose_name='Art')),
-                ('number', models.CharField(max_length=20, verbose_name='Nummer')),
-                ('text', models.CharField(max_length=60, verbose_name='Bezeichnung')),
-                ('unit', models.CharField(default='Stück', max_length=10, verbose_name='Einheit')),
-                ('price_cents', models.PositiveIntegerField(verbose_name='Preis')),
-                ('vat_permille', models.PositiveSmallIntegerField(default=70, verbose_name='Umsatzsteuer in Promille')),
-                ('active', models.BooleanField(default=True, verbose_name='Aktiv')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("lab_id", models.UUIDField(editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Angelegt"
+                    ),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Geändert"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(db_default=1, editable=False, verbose_name="Stand")),
+                (
+                    "art",
+                    models.CharField(
+                        choices=[("NBL", "Eigene Leistung"), ("EDM", "Edelmetall, Legierung"), ("MAT", "Material")],
+                        max_length=3,
+                        verbose_name="Art",
+                    ),
+                ),
+                ("number", models.CharField(max_length=20, verbose_name="Nummer")),
+                ("text", models.CharField(max_length=60, verbose_name="Bezeichnung")),
+                ("unit", models.CharField(default="Stück", max_length=10, verbose_name="Einheit")),
+                ("price_cents", models.PositiveIntegerField(verbose_name="Preis")),
+                ("vat_permille", models.PositiveSmallIntegerField(default=70, verbose_name="Umsatzsteuer in Promille")),
+                ("active", models.BooleanField(default=True, verbose_name="Aktiv")),
             ],
             options={
-                'verbose_name': 'Leistung',
-                'verbose_name_plural': 'Leistungen',
-                'ordering': ['number'],
-                'constraints': [models.UniqueConstraint(fields=('lab_id', 'number'), name='article_number_once', violation_error_message='Diese Nummer gibt es schon.')],
+                "verbose_name": "Leistung",
+                "verbose_name_plural": "Leistungen",
+                "ordering": ["number"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("lab_id", "number"),
+                        name="article_number_once",
+                        violation_error_message="Diese Nummer gibt es schon.",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='PriceList',
+            name="PriceList",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('lab_id', models.UUIDField(editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Angelegt')),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Geändert')),
-                ('version', models.PositiveIntegerField(db_default=1, editable=False, verbose_name='Stand')),
-                ('name', models.CharField(max_length=80, verbose_name='Bezeichnung')),
-                ('region', models.CharField(max_length=3, verbose_name='Abrechnungsbereich')),
-                ('lab_type', models.CharField(max_length=10, verbose_name='Art des Labors')),
-                ('kind', models.CharField(choices=[('BEL', 'BEL II')], default='BEL', max_length=10, verbose_name='Art der Liste')),
-                ('valid_from', models.DateField(verbose_name='Gültig ab')),
-                ('state', models.CharField(choices=[('draft', 'Entwurf'), ('active', 'In Kraft')], default='draft', max_length=10, verbose_name='Zustand')),
-                ('source_name', models.CharField(blank=True, max_length=120, verbose_name='Quelldatei')),
-                ('source_sha256', models.CharField(blank=True, max_length=64, verbose_name='Prüfsumme der Quelle')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("lab_id", models.UUIDField(editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Angelegt"
+                    ),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Geändert"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(db_default=1, editable=False, verbose_name="Stand")),
+                ("name", models.CharField(max_length=80, verbose_name="Bezeichnung")),
+                ("region", models.CharField(max_length=3, verbose_name="Abrechnungsbereich")),
+                ("lab_type", models.CharField(max_length=10, verbose_name="Art des Labors")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("BEL", "BEL II")], default="BEL", max_length=10, verbose_name="Art der Liste"
+                    ),
+                ),
+                ("valid_from", models.DateField(verbose_name="Gültig ab")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("draft", "Entwurf"), ("active", "In Kraft")],
+                        default="draft",
+                        max_length=10,
+                        verbose_name="Zustand",
+                    ),
+                ),
+                ("source_name", models.CharField(blank=True, max_length=120, verbose_name="Quelldatei")),
+                ("source_sha256", models.CharField(blank=True, max_length=64, verbose_name="Prüfsumme der Quelle")),
             ],
             options={
-                'verbose_name': 'Preisliste',
-                'verbose_name_plural': 'Preislisten',
-                'ordering': ['-valid_from', 'region', 'lab_type'],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'active')), fields=('lab_id', 'kind', 'region', 'lab_type', 'valid_from'), name='one_active_list_per_day')],
+                "verbose_name": "Preisliste",
+                "verbose_name_plural": "Preislisten",
+                "ordering": ["-valid_from", "region", "lab_type"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("state", "active")),
+                        fields=("lab_id", "kind", "region", "lab_type", "valid_from"),
+                        name="one_active_list_per_day",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ServiceChain',
+            name="ServiceChain",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('lab_id', models.UUIDField(editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Angelegt')),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Geändert')),
-                ('version', models.PositiveIntegerField(db_default=1, editable=False, verbose_name='Stand')),
-                ('name', models.CharField(max_length=80, verbose_name='Bezeichnung')),
-                ('area', models.CharField(choices=[('ZE', 'ZE'), ('KB', 'KB'), ('KFO', 'KFO')], default='ZE', max_length=3, verbose_name='Bereich')),
-                ('active', models.BooleanField(default=True, verbose_name='Aktiv')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("lab_id", models.UUIDField(editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Angelegt"
+                    ),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Geändert"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(db_default=1, editable=False, verbose_name="Stand")),
+                ("name", models.CharField(max_length=80, verbose_name="Bezeichnung")),
+                (
+                    "area",
+                    models.CharField(
+                        choices=[("ZE", "ZE"), ("KB", "KB"), ("KFO", "KFO")],
+                        default="ZE",
+                        max_length=3,
+                        verbose_name="Bereich",
+                    ),
+                ),
+                ("active", models.BooleanField(default=True, verbose_name="Aktiv")),
             ],
             options={
-                'verbose_name': 'Leistungskette',
-                'verbose_name_plural': 'Leistungsketten',
-                'ordering': ['name'],
-                'constraints': [models.UniqueConstraint(fields=('lab_id', 'name'), name='chain_name_once')],
+                "verbose_name": "Leistungskette",
+                "verbose_name_plural": "Leistungsketten",
+                "ordering": ["name"],
+                "constraints": [models.UniqueConstraint(fields=("lab_id", "name"), name="chain_name_once")],
             },
         ),
         migrations.CreateModel(
-            name='ChainLine',
+            name="ChainLine",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('lab_id', models.UUIDField(editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Angelegt')),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Geändert')),
-                ('version', models.PositiveIntegerField(db_default=1, editable=False, verbose_name='Stand')),
-                ('rank', models.PositiveSmallIntegerField(verbose_name='Reihe')),
-                ('art', models.CharField(default='BEL', max_length=4, verbose_name='Art')),
-                ('number', models.CharField(blank=True, max_length=20, verbose_name='Nummer')),
-                ('text', models.CharField(blank=True, max_length=60, verbose_name='Bezeichnung')),
-                ('formula', models.CharField(default='1', max_length=80, verbose_name='Menge')),
-                ('article', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, to='catalogue.article', verbose_name='Leistung')),
-                ('chain', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='catalogue.servicechain', verbose_name='Leistungskette')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("lab_id", models.UUIDField(editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Angelegt"
+                    ),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Geändert"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(db_default=1, editable=False, verbose_name="Stand")),
+                ("rank", models.PositiveSmallIntegerField(verbose_name="Reihe")),
+                ("art", models.CharField(default="BEL", max_length=4, verbose_name="Art")),
+                ("number", models.CharField(blank=True, max_length=20, verbose_name="Nummer")),
+                ("text", models.CharField(blank=True, max_length=60, verbose_name="Bezeichnung")),
+                ("formula", models.CharField(default="1", max_length=80, verbose_name="Menge")),
+                (
+                    "article",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="catalogue.article",
+                        verbose_name="Leistung",
+                    ),
+                ),
+                (
+                    "chain",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="lines",
+                        to="catalogue.servicechain",
+                        verbose_name="Leistungskette",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'Zeile der Leistungskette',
-                'verbose_name_plural': 'Zeilen der Leistungskette',
-                'ordering': ['rank'],
+                "verbose_name": "Zeile der Leistungskette",
+                "verbose_name_plural": "Zeilen der Leistungskette",
+                "ordering": ["rank"],
             },
         ),
         migrations.CreateModel(
-            name='Price',
+            name="Price",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('lab_id', models.UUIDField(editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Angelegt')),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Geändert')),
-                ('version', models.PositiveIntegerField(db_default=1, editable=False, verbose_name='Stand')),
-                ('number', models.CharField(max_length=4, verbose_name='BEL-Nummer')),
-                ('area', models.CharField(blank=True, max_length=3, verbose_name='Bereich')),
-                ('cents', models.PositiveIntegerField(verbose_name='Preis in Cent')),
-                ('price_list', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='prices', to='catalogue.pricelist', verbose_name='Preisliste')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("lab_id", models.UUIDField(editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Angelegt"
+                    ),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Geändert"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(db_default=1, editable=False, verbose_name="Stand")),
+                ("number", models.CharField(max_length=4, verbose_name="BEL-Nummer")),
+                ("area", models.CharField(blank=True, max_length=3, verbose_name="Bereich")),
+                ("cents", models.PositiveIntegerField(verbose_name="Preis in Cent")),
+                (
+                    "price_list",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="prices",
+                        to="catalogue.pricelist",
+                        verbose_name="Preisliste",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'Preis',
-                'verbose_name_plural': 'Preise',
-                'ordering': ['number', 'area'],
-                'constraints': [models.UniqueConstraint(fields=('lab_id', 'price_list', 'number', 'area'), name='price_once_per_list')],
+                "verbose_name": "Preis",
+                "verbose_name_plural": "Preise",
+                "ordering": ["number", "area"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("lab_id", "price_list", "number", "area"), name="price_once_per_list"
+                    )
+                ],
             },
         ),
     ]

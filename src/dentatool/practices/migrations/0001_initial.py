@@ -8,81 +8,171 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Practice',
+            name="Practice",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('lab_id', models.UUIDField(editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Angelegt')),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Geändert')),
-                ('version', models.PositiveIntegerField(db_default=1, editable=False, verbose_name='Stand')),
-                ('customer_number', models.CharField(max_length=20, verbose_name='Kundennummer')),
-                ('name', models.CharField(max_length=120, verbose_name='Praxis')),
-                ('street', models.CharField(blank=True, max_length=120, verbose_name='Straße und Hausnummer')),
-                ('postcode', models.CharField(blank=True, max_length=10, verbose_name='Postleitzahl')),
-                ('city', models.CharField(blank=True, max_length=80, verbose_name='Ort')),
-                ('email', models.EmailField(blank=True, max_length=254, verbose_name='E-Mail')),
-                ('phone', models.CharField(blank=True, max_length=40, verbose_name='Telefon')),
-                ('xml_version', models.CharField(choices=[('4.5', '4.5 (seit 2022)'), ('4.4', '4.4'), ('4.3', '4.3'), ('4.2', '4.2'), ('4.1', '4.1'), ('4.0', '4.0')], default='4.5', max_length=3, verbose_name='XML-Fassung')),
-                ('xml_reduced', models.BooleanField(default=False, verbose_name='Private Leistungen im XML zusammenfassen')),
-                ('payment_days', models.PositiveSmallIntegerField(default=30, verbose_name='Zahlungsziel in Tagen')),
-                ('skonto_permille', models.PositiveSmallIntegerField(default=0, verbose_name='Skonto in Promille')),
-                ('skonto_days', models.PositiveSmallIntegerField(default=0, verbose_name='Skontofrist in Tagen')),
-                ('vat_override_permille', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='Abweichende Umsatzsteuer in Promille')),
-                ('no_names', models.BooleanField(default=False, verbose_name='Keine Patientennamen, nur Pseudonyme')),
-                ('remarks', dentatool.protection.vault.SealedText(blank=True, max_length=2000, verbose_name='Bemerkungen')),
-                ('active', models.BooleanField(default=True, verbose_name='Aktiv')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("lab_id", models.UUIDField(editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Angelegt"
+                    ),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Geändert"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(db_default=1, editable=False, verbose_name="Stand")),
+                ("customer_number", models.CharField(max_length=20, verbose_name="Kundennummer")),
+                ("name", models.CharField(max_length=120, verbose_name="Praxis")),
+                ("street", models.CharField(blank=True, max_length=120, verbose_name="Straße und Hausnummer")),
+                ("postcode", models.CharField(blank=True, max_length=10, verbose_name="Postleitzahl")),
+                ("city", models.CharField(blank=True, max_length=80, verbose_name="Ort")),
+                ("email", models.EmailField(blank=True, max_length=254, verbose_name="E-Mail")),
+                ("phone", models.CharField(blank=True, max_length=40, verbose_name="Telefon")),
+                (
+                    "xml_version",
+                    models.CharField(
+                        choices=[
+                            ("4.5", "4.5 (seit 2022)"),
+                            ("4.4", "4.4"),
+                            ("4.3", "4.3"),
+                            ("4.2", "4.2"),
+                            ("4.1", "4.1"),
+                            ("4.0", "4.0"),
+                        ],
+                        default="4.5",
+                        max_length=3,
+                        verbose_name="XML-Fassung",
+                    ),
+                ),
+                (
+                    "xml_reduced",
+                    models.BooleanField(default=False, verbose_name="Private Leistungen im XML zusammenfassen"),
+                ),
+                ("payment_days", models.PositiveSmallIntegerField(default=30, verbose_name="Zahlungsziel in Tagen")),
+                ("skonto_permille", models.PositiveSmallIntegerField(default=0, verbose_name="Skonto in Promille")),
+                ("skonto_days", models.PositiveSmallIntegerField(default=0, verbose_name="Skontofrist in Tagen")),
+                (
+                    "vat_override_permille",
+                    models.PositiveSmallIntegerField(
+                        blank=True, null=True, verbose_name="Abweichende Umsatzsteuer in Promille"
+                    ),
+                ),
+                ("no_names", models.BooleanField(default=False, verbose_name="Keine Patientennamen, nur Pseudonyme")),
+                (
+                    "remarks",
+                    dentatool.protection.vault.SealedText(blank=True, max_length=2000, verbose_name="Bemerkungen"),
+                ),
+                ("active", models.BooleanField(default=True, verbose_name="Aktiv")),
             ],
             options={
-                'verbose_name': 'Praxis',
-                'verbose_name_plural': 'Praxen',
-                'ordering': ['customer_number'],
-                'constraints': [models.UniqueConstraint(fields=('lab_id', 'customer_number'), name='practice_customer_number_once', violation_error_message='Diese Kundennummer hat schon eine andere Praxis.'), models.CheckConstraint(condition=models.Q(('skonto_permille__lte', 200)), name='practice_skonto')],
+                "verbose_name": "Praxis",
+                "verbose_name_plural": "Praxen",
+                "ordering": ["customer_number"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("lab_id", "customer_number"),
+                        name="practice_customer_number_once",
+                        violation_error_message="Diese Kundennummer hat schon eine andere Praxis.",
+                    ),
+                    models.CheckConstraint(condition=models.Q(("skonto_permille__lte", 200)), name="practice_skonto"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Dentist',
+            name="Dentist",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('lab_id', models.UUIDField(editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Angelegt')),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Geändert')),
-                ('version', models.PositiveIntegerField(db_default=1, editable=False, verbose_name='Stand')),
-                ('title', models.CharField(blank=True, max_length=30, verbose_name='Titel')),
-                ('first_name', models.CharField(blank=True, max_length=60, verbose_name='Vorname')),
-                ('last_name', models.CharField(max_length=60, verbose_name='Nachname')),
-                ('active', models.BooleanField(default=True, verbose_name='Aktiv')),
-                ('practice', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='dentists', to='practices.practice', verbose_name='Praxis')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("lab_id", models.UUIDField(editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Angelegt"
+                    ),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Geändert"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(db_default=1, editable=False, verbose_name="Stand")),
+                ("title", models.CharField(blank=True, max_length=30, verbose_name="Titel")),
+                ("first_name", models.CharField(blank=True, max_length=60, verbose_name="Vorname")),
+                ("last_name", models.CharField(max_length=60, verbose_name="Nachname")),
+                ("active", models.BooleanField(default=True, verbose_name="Aktiv")),
+                (
+                    "practice",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="dentists",
+                        to="practices.practice",
+                        verbose_name="Praxis",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'Behandler',
-                'verbose_name_plural': 'Behandler',
-                'ordering': ['last_name', 'first_name'],
+                "verbose_name": "Behandler",
+                "verbose_name_plural": "Behandler",
+                "ordering": ["last_name", "first_name"],
             },
         ),
         migrations.CreateModel(
-            name='KnownLocation',
+            name="KnownLocation",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('lab_id', models.UUIDField(editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Angelegt')),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Geändert')),
-                ('version', models.PositiveIntegerField(db_default=1, editable=False, verbose_name='Stand')),
-                ('number', models.CharField(max_length=6, validators=[django.core.validators.RegexValidator('^\\d{6}$', 'Sechs Ziffern.')], verbose_name='Standortnummer')),
-                ('practice', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='locations', to='practices.practice', verbose_name='Praxis')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("lab_id", models.UUIDField(editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Angelegt"
+                    ),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Geändert"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(db_default=1, editable=False, verbose_name="Stand")),
+                (
+                    "number",
+                    models.CharField(
+                        max_length=6,
+                        validators=[django.core.validators.RegexValidator("^\\d{6}$", "Sechs Ziffern.")],
+                        verbose_name="Standortnummer",
+                    ),
+                ),
+                (
+                    "practice",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="locations",
+                        to="practices.practice",
+                        verbose_name="Praxis",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'Standortnummer',
-                'verbose_name_plural': 'Standortnummern',
-                'ordering': ['number'],
-                'constraints': [models.UniqueConstraint(fields=('lab_id', 'number', 'practice'), name='location_once_per_practice')],
+                "verbose_name": "Standortnummer",
+                "verbose_name_plural": "Standortnummern",
+                "ordering": ["number"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("lab_id", "number", "practice"), name="location_once_per_practice")
+                ],
             },
         ),
     ]

@@ -5,41 +5,92 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='LaboratoryProfile',
+            name="LaboratoryProfile",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('lab_id', models.UUIDField(editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Angelegt')),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Geändert')),
-                ('version', models.PositiveIntegerField(db_default=1, editable=False, verbose_name='Stand')),
-                ('name', models.CharField(max_length=120, verbose_name='Labor')),
-                ('street', models.CharField(blank=True, max_length=120, verbose_name='Straße und Hausnummer')),
-                ('postcode', models.CharField(blank=True, max_length=10, verbose_name='Postleitzahl')),
-                ('city', models.CharField(blank=True, max_length=80, verbose_name='Ort')),
-                ('phone', models.CharField(blank=True, max_length=40, verbose_name='Telefon')),
-                ('email', models.EmailField(blank=True, max_length=254, verbose_name='E-Mail')),
-                ('tax_number', models.CharField(blank=True, max_length=30, verbose_name='Steuernummer')),
-                ('vat_id', models.CharField(blank=True, max_length=20, verbose_name='USt-IdNr.')),
-                ('iban', models.CharField(blank=True, max_length=42, verbose_name='IBAN')),
-                ('bic', models.CharField(blank=True, max_length=11, verbose_name='BIC')),
-                ('bank', models.CharField(blank=True, max_length=80, verbose_name='Bank')),
-                ('region', models.CharField(choices=[('BE', 'Berlin'), ('BBG', 'Brandenburg'), ('BW', 'Baden-Württemberg'), ('BY', 'Bayern'), ('HB', 'Bremen'), ('HH', 'Hamburg'), ('HS', 'Hessen'), ('MVO', 'Mecklenburg-Vorpommern'), ('NR', 'Nordrhein'), ('NS', 'Niedersachsen'), ('RP', 'Rheinland-Pfalz'), ('SAA', 'Saarland'), ('SA', 'Sachsen'), ('SAN', 'Sachsen-Anhalt'), ('SH', 'Schleswig-Holstein'), ('TH', 'Thüringen'), ('WL', 'Westfalen-Lippe')], max_length=3, verbose_name='Abrechnungsbereich')),
-                ('place', models.CharField(help_text='Wie im XML: D-Ort, zum Beispiel D-Rosenheim', max_length=50, verbose_name='Herstellungsort')),
-                ('lab_type', models.CharField(choices=[('gewerbe', 'Gewerbliches Labor'), ('praxis', 'Praxislabor')], default='gewerbe', max_length=10, verbose_name='Art des Labors')),
-                ('invoice_format', models.CharField(default='RE-{year}-{number:06}', max_length=40, verbose_name='Rechnungsnummern')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("lab_id", models.UUIDField(editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Angelegt"
+                    ),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Geändert"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(db_default=1, editable=False, verbose_name="Stand")),
+                ("name", models.CharField(max_length=120, verbose_name="Labor")),
+                ("street", models.CharField(blank=True, max_length=120, verbose_name="Straße und Hausnummer")),
+                ("postcode", models.CharField(blank=True, max_length=10, verbose_name="Postleitzahl")),
+                ("city", models.CharField(blank=True, max_length=80, verbose_name="Ort")),
+                ("phone", models.CharField(blank=True, max_length=40, verbose_name="Telefon")),
+                ("email", models.EmailField(blank=True, max_length=254, verbose_name="E-Mail")),
+                ("tax_number", models.CharField(blank=True, max_length=30, verbose_name="Steuernummer")),
+                ("vat_id", models.CharField(blank=True, max_length=20, verbose_name="USt-IdNr.")),
+                ("iban", models.CharField(blank=True, max_length=42, verbose_name="IBAN")),
+                ("bic", models.CharField(blank=True, max_length=11, verbose_name="BIC")),
+                ("bank", models.CharField(blank=True, max_length=80, verbose_name="Bank")),
+                (
+                    "region",
+                    models.CharField(
+                        choices=[
+                            ("BE", "Berlin"),
+                            ("BBG", "Brandenburg"),
+                            ("BW", "Baden-Württemberg"),
+                            ("BY", "Bayern"),
+                            ("HB", "Bremen"),
+                            ("HH", "Hamburg"),
+                            ("HS", "Hessen"),
+                            ("MVO", "Mecklenburg-Vorpommern"),
+                            ("NR", "Nordrhein"),
+                            ("NS", "Niedersachsen"),
+                            ("RP", "Rheinland-Pfalz"),
+                            ("SAA", "Saarland"),
+                            ("SA", "Sachsen"),
+                            ("SAN", "Sachsen-Anhalt"),
+                            ("SH", "Schleswig-Holstein"),
+                            ("TH", "Thüringen"),
+                            ("WL", "Westfalen-Lippe"),
+                        ],
+                        max_length=3,
+                        verbose_name="Abrechnungsbereich",
+                    ),
+                ),
+                (
+                    "place",
+                    models.CharField(
+                        help_text="Wie im XML: D-Ort, zum Beispiel D-Rosenheim",
+                        max_length=50,
+                        verbose_name="Herstellungsort",
+                    ),
+                ),
+                (
+                    "lab_type",
+                    models.CharField(
+                        choices=[("gewerbe", "Gewerbliches Labor"), ("praxis", "Praxislabor")],
+                        default="gewerbe",
+                        max_length=10,
+                        verbose_name="Art des Labors",
+                    ),
+                ),
+                (
+                    "invoice_format",
+                    models.CharField(default="RE-{year}-{number:06}", max_length=40, verbose_name="Rechnungsnummern"),
+                ),
             ],
             options={
-                'verbose_name': 'Labor',
-                'verbose_name_plural': 'Labore',
-                'constraints': [models.UniqueConstraint(fields=('lab_id',), name='profile_once')],
+                "verbose_name": "Labor",
+                "verbose_name_plural": "Labore",
+                "constraints": [models.UniqueConstraint(fields=("lab_id",), name="profile_once")],
             },
         ),
     ]
