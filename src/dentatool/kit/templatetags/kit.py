@@ -1,12 +1,14 @@
 """`{% load kit %}`: what templates of slices use (docs/kit.md)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from django import template
 from django.core.paginator import Page
 from django.forms import BaseForm, BoundField, CheckboxInput, RadioSelect
+from django.template.loader import render_to_string
 from django.template.loader_tags import BLOCK_CONTEXT_KEY
 from django.templatetags.static import static
 from django.utils.html import conditional_escape, format_html
@@ -14,6 +16,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
 
 from dentatool.kit import assets, formatting, icons
+from dentatool.kit.context import Place
 from dentatool.kit.teeth import PARTS
 from dentatool.kit.tooth_chart import Chart, DrawnTooth
 from dentatool.kit.tooth_svg import tooth_svg
@@ -84,6 +87,17 @@ def icon_link() -> SafeString:
 def htmx(nonce: str) -> SafeString:
     """`{% block head %}{% htmx nonce %}{% endblock %}` on pages whose parts are fetched anew."""
     return format_html('<script src="{}" nonce="{}" defer></script>', static("django_htmx/htmx-2.min.js"), nonce)
+
+
+@register.simple_tag
+def rail(nav: Iterable[Place]) -> SafeString:
+    """`{% rail nav %}`: the navigation. Drawn once for each choice of places: it names no person."""
+    return _drawn_rail(tuple(nav))
+
+
+@lru_cache(maxsize=256)
+def _drawn_rail(nav: tuple[Place, ...]) -> SafeString:
+    return render_to_string("kit/_rail.html", {"nav": nav})
 
 
 @register.simple_tag(takes_context=True)
