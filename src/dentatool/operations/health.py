@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from dentatool.protection.access import PUBLIC, page
-from dentatool.protection.keys import RootKeyError, check_root_key
+from dentatool.protection.key_status import RootKeyError, check_root_key
 
 PROBLEM_WORDS = {True: "bereit", False: "gestört"}
 

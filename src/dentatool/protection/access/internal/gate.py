@@ -16,7 +16,7 @@ from django.utils.http import urlencode
 from dentatool.protection.access.internal.roles import PUBLIC, Permission
 from dentatool.protection.access.internal.sessions import COOKIE, find_session, origin_of, person_of
 from dentatool.protection.audit import record_event, record_platform_event
-from dentatool.protection.keys import RootKeyError
+from dentatool.protection.key_status import RootKeyError
 from dentatool.protection.tenancy import laboratory
 from dentatool.protection.vault import DecryptError
 
