@@ -50,9 +50,12 @@ def stamp(wanted):
 
 
 def state(wanted):
-    """Changes with the lock, with Python, and when the folder was moved (a venv holds its path)."""
-    with open(lock_of(wanted), "rb") as file:
-        return hashlib.sha256(file.read() + sys.version.encode() + VENV.encode()).hexdigest()
+    """Changes with the lock, with the venv's Python, and when the folder was moved (a venv holds its path)."""
+    facts = VENV.encode()
+    for name in (lock_of(wanted), os.path.join(VENV, "pyvenv.cfg")):
+        with open(name, "rb") as file:
+            facts += file.read()
+    return hashlib.sha256(facts).hexdigest()
 
 
 def is_current(wanted):
@@ -61,18 +64,18 @@ def is_current(wanted):
     try:
         with open(stamp(wanted)) as file:
             return file.read() == state(wanted)
-    except OSError:
+    except OSError:  # never finished
         return False
 
 
 def make_venv():
-    """A fresh venv where there is none, or where its Python has gone or is another one."""
+    """A fresh venv where there is none, or where its Python has gone, is too old, or the folder was moved."""
     begun = time.time()
     usable = os.path.exists(PYTHON) and os.path.exists(os.path.join(VENV, "bin", "pip"))
     if usable:
-        question = "import sys; print(sys.version, sys.prefix)"
+        question = "import sys; print(sys.version_info >= %r, sys.prefix)" % (NEEDED,)
         answer = subprocess.run([PYTHON, "-c", question], stdout=subprocess.PIPE)
-        usable = answer.stdout.decode().strip() == "%s %s" % (sys.version, VENV)
+        usable = answer.stdout.decode().strip() == "True " + VENV
     if usable:
         return 0
     if not os.access(HERE, os.W_OK):

@@ -1,0 +1,108 @@
+"""Each finding of the doctor is shown to turn: the protection is broken, found, and mended."""
+
+import os
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from dentatool.operations.certificate import ensure_certificate
+from dentatool.operations.doctor import GOOD, WARNING, WRONG, examine
+
+
+@pytest.fixture
+def var(database: dict) -> Path:
+    """This run's installation, complete."""
+    var = Path(os.environ["DENTATOOL_VAR"])
+    ensure_certificate(var)
+    return var
+
+
+def _status(var: Path, what: str) -> str:
+    (status,) = [finding.status for finding in examine(var, production=False) if finding.what == what]
+    return status
+
+
+def test_a_sound_installation_has_nothing_to_mend(var: Path) -> None:
+    findings = examine(var, production=False)
+
+    assert [finding for finding in findings if finding.status != GOOD and finding.what != "Datenträger"] == []
+    assert len(findings) == 13
+
+
+@pytest.mark.parametrize(
+    ("what", "break_it", "mend_it", "status"),
+    [
+        (
+            "Zeilenschutz",
+            "alter table protection_account no force row level security",
+            "alter table protection_account force row level security",
+            WRONG,
+        ),
+        (
+            "Rolle der Anwendung",
+            "grant create on schema public to dentatool_app",
+            "revoke create on schema public from dentatool_app",
+            WRONG,
+        ),
+        (
+            "Rolle der Anwendung",
+            "grant dentatool_doors to dentatool_app",
+            "revoke dentatool_doors from dentatool_app",
+            WRONG,
+        ),
+        (
+            "Härtung",
+            "grant execute on function pg_terminate_backend(int, bigint) to public",
+            "revoke execute on function pg_terminate_backend(int, bigint) from public",
+            WARNING,
+        ),
+        (
+            "Härtung",
+            "grant usage on language plpgsql to public",
+            "revoke usage on language plpgsql from public",
+            WARNING,
+        ),
+        (
+            "Rolle der Sicherung",
+            "grant insert on protection_account to dentatool_backup",
+            "revoke insert on protection_account from dentatool_backup",
+            WRONG,
+        ),
+    ],
+)
+def test_a_broken_protection_is_found(
+    var: Path, superuser: psycopg.Connection, what: str, break_it: str, mend_it: str, status: str
+) -> None:
+    assert _status(var, what) == GOOD
+    superuser.execute(break_it)
+    try:
+        assert _status(var, what) == status
+    finally:
+        superuser.execute(mend_it)
+    assert _status(var, what) == GOOD
+
+
+def test_rows_without_a_pass_are_found(var: Path, superuser: psycopg.Connection, anna: object) -> None:
+    superuser.execute("create policy leak on protection_account for select using (true)")
+    try:
+        assert _status(var, "Ohne Laborausweis") == WRONG
+    finally:
+        superuser.execute("drop policy leak on protection_account")
+    assert _status(var, "Ohne Laborausweis") == GOOD
+
+
+def test_an_open_key_file_is_found(var: Path) -> None:
+    key = var / "keys" / "root.key"
+    key.chmod(0o644)
+    try:
+        assert _status(var, "Datei keys/root.key") == WRONG
+    finally:
+        key.chmod(0o600)
+    assert _status(var, "Datei keys/root.key") == GOOD
+
+
+def test_an_installation_that_was_never_started_says_how_to_start_it(tmp_path: Path) -> None:
+    (database,) = [finding for finding in examine(tmp_path, production=False) if finding.what == "Datenbank"]
+
+    assert (database.status, database.mend) == (WRONG, "Starten Sie einmal: make run")
