@@ -139,10 +139,11 @@ def test_no_page_of_the_navigation_is_wider_than_the_window_or_breaks_the_policy
 
 
 @pytest.mark.parametrize("address", ["/praxen/", "/praxen/neu/", "/auftraege/neu/"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(signed_in, practices, address, scheme):
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1366), ("dark", 1366), ("light", 390)])
+def test_axe_finds_nothing(signed_in, practices, address, scheme, width):
     from axe_playwright_python.sync_playwright import Axe
 
+    signed_in.set_viewport_size({"width": width, "height": 768})
     signed_in.emulate_media(color_scheme=scheme)
     signed_in.goto(address)
 

@@ -10,7 +10,13 @@ from dentatool.kit.form_rendering import _DRAWN, FormRenderer
 
 EVIL = """<b>"Müller" & 'Söhne'</b>"""
 ATTRS = {"id": "id_x", "class": 'a "b"', "required": True, "disabled": False, "data-n": 7, "maxlength": "12"}
-CHOICES = [("", "alle"), ("<1>", EVIL), (2, gettext_lazy("Zwei")), (3, 1234567), ("Gruppe <A>", [("g1", "eins"), ("g2", mark_safe("<i>2</i>"))])]  # noqa: E501
+CHOICES = [
+    ("", "alle"),
+    ("<1>", EVIL),
+    (2, gettext_lazy("Zwei")),
+    (3, 1234567),
+    ("Gruppe <A>", [("g1", "eins"), ("g2", mark_safe("<i>2</i>"))]),
+]
 CONTROLS = [
     (forms.TextInput(attrs=ATTRS), EVIL),
     (forms.TextInput(), None),

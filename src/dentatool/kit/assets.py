@@ -14,7 +14,7 @@ STYLES = (
     "layers", "tokens", "reset", "base", "frame", "page-head", "button", "form", "filter", "table", "pager", "badge",
     "message", "empty", "dialog", "menu", "tabs", "facts", "history", "tile", "teeth", "error", "print",
 )  # fmt: skip
-SCRIPTS = ("keys", "forms", "rows", "menus", "session", "teeth")
+SCRIPTS = ("keys", "forms", "rows", "menus", "scrolling", "session", "teeth")
 
 
 @cache
