@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+
 @pytest.fixture
 def finished_order() -> Callable[..., Any]:
     """`finished_order(area="ZE", lines=[…])` inside `at_work()`: an order that can be billed, and its practice."""
@@ -28,7 +29,11 @@ def make_order(
     from dentatool.practices.models import Practice
 
     practice = practice or Practice.objects.create(
-        customer_number=uuid4().hex[:8], name="Praxis Dr. Sommer", street="Am Markt 1", postcode="83022", city="Rosenheim"
+        customer_number=uuid4().hex[:8],
+        name="Praxis Dr. Sommer",
+        street="Am Markt 1",
+        postcode="83022",
+        city="Rosenheim",
     )
     patient = Patient.objects.create(practice=practice, name="Erika Mustermann", pseudonym="4711", insurance=insurance)
     made = Order.objects.create(

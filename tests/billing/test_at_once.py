@@ -96,7 +96,9 @@ def test_failures_among_many_leave_no_gap(anna, finished_order):
     with anna.at_work():
         drafts = [draft_invoice(finished_order()) for _ in range(12)]
 
-    issued = at_once(anna, [lambda draft=draft, place=place: guarded(draft, place) for place, draft in enumerate(drafts)])
+    issued = at_once(
+        anna, [lambda draft=draft, place=place: guarded(draft, place) for place, draft in enumerate(drafts)]
+    )
 
     assert sorted(invoice.sequence for invoice in issued if invoice) == list(range(1, 9))
     with anna.at_work():

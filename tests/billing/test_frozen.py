@@ -41,8 +41,15 @@ def facts(anna, issued, finished_order):
 def unchanged(anna, issued):
     with anna.at_work():
         stored = Invoice.objects.get(pk=issued.pk)
-        assert (stored.number, stored.gross_cents, stored.snapshot_sha256) == (issued.number, issued.gross_cents, issued.snapshot_sha256)
-        assert [(line.text, line.price_cents) for line in stored.lines.all()] == [("Modell", 845), ("Vollkrone/Metall", 10455)]
+        assert (stored.number, stored.gross_cents, stored.snapshot_sha256) == (
+            issued.number,
+            issued.gross_cents,
+            issued.snapshot_sha256,
+        )
+        assert [(line.text, line.price_cents) for line in stored.lines.all()] == [
+            ("Modell", 845),
+            ("Vollkrone/Metall", 10455),
+        ]
         assert list(chain_faults()) == []
 
 

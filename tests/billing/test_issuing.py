@@ -1,8 +1,10 @@
 """From draft to invoice: numbers, sums, snapshot; what is issued stays."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
+from django.db import transaction
+from django.utils.timezone import localdate
 
 from dentatool.billing.actions import AlreadyIssued, draft_invoice, issue_invoice
 from dentatool.billing.models import Invoice, NumberRange
@@ -150,3 +152,47 @@ def test_the_rates_of_the_second_half_of_2020_hold_for_deliveries_then(anna, fin
         order = finished_order(lines=lines, delivered_on=date(2020, 10, 1), received_on=date(2020, 9, 1))
 
         assert issue_invoice(draft_invoice(order)).vat_cents == 500
+
+
+def test_the_date_on_the_paper_may_be_earlier_but_never_before_the_number_before(anna, finished_order):
+    today = localdate()
+    with anna.at_work():
+        first = issue_invoice(draft_invoice(finished_order()), on=today - timedelta(days=2))
+        assert first.invoice_date == today - timedelta(days=2)
+
+        for day, reason in (
+            (today - timedelta(days=3), "vor dem des letzten Belegs"),
+            (today + timedelta(days=1), "in der Zukunft"),
+        ):
+            draft = draft_invoice(finished_order())
+            with pytest.raises(NotYet, match=reason), transaction.atomic():
+                issue_invoice(draft, on=day)
+
+        # On the first two days of January the count has begun anew.
+        expected = 2 if first.year == today.year else 1
+        assert issue_invoice(draft_invoice(finished_order())).sequence == expected
+
+
+def test_numbers_begin_anew_each_year(anna, finished_order):
+    today = localdate()
+    with anna.at_work():
+        before = issue_invoice(draft_invoice(finished_order()), on=date(today.year - 1, 12, 31))
+        after = issue_invoice(draft_invoice(finished_order()))
+
+        assert (before.number, after.number) == (f"RE-{today.year - 1}-000001", f"RE-{today.year}-000001")
+        assert list(chain_faults()) == []
+
+
+def test_a_laboratory_may_count_in_its_own_way(new_laboratory, finished_order):
+    with new_laboratory("Labor Cäsar", region="BY", place="D-Hof", invoice_format="{year}{number:04}").at_work():
+        invoice = issue_invoice(draft_invoice(finished_order()))
+
+        assert invoice.number == f"{invoice.year}0001"
+
+
+def test_a_pattern_that_would_repeat_numbers_stops_the_issue_and_says_where_to_mend_it(new_laboratory, finished_order):
+    with new_laboratory("Labor Cäsar", region="BY", place="D-Hof", invoice_format="RE-{number}").at_work():
+        with pytest.raises(NotYet, match="Angaben zum Labor"), transaction.atomic():
+            issue_invoice(draft_invoice(finished_order()))
+
+        assert not Invoice.objects.issued().exists()

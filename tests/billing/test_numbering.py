@@ -41,6 +41,10 @@ def test_patterns_that_would_fail_are_refused_with_a_reason(pattern, reason):
 
 
 def test_no_two_numbers_of_nearby_years_look_the_same():
-    shown = {format_number("{year}{number:04}", year=year, number=number) for year in (2026, 2027) for number in range(1, 12000)}
+    shown = {
+        format_number("{year}{number:04}", year=year, number=number)
+        for year in (2026, 2027)
+        for number in range(1, 12000)
+    }
 
     assert len(shown) == 2 * 11999

@@ -41,7 +41,12 @@ def typed(draft, **changed):
 def test_who_sees_invoices(anna, draft, issued, role, status):
     client = anna.client(role)
 
-    for address in ("/rechnungen/", f"/rechnungen/{draft.pk}/", f"/rechnungen/{issued.pk}/", f"/rechnungen/{issued.pk}/pdf/"):
+    for address in (
+        "/rechnungen/",
+        f"/rechnungen/{draft.pk}/",
+        f"/rechnungen/{issued.pk}/",
+        f"/rechnungen/{issued.pk}/pdf/",
+    ):
         assert client.get(address).status_code == status
 
 
@@ -120,9 +125,35 @@ def test_what_cannot_be_read_stays_in_the_form_with_a_reason(anna, draft, change
         assert draft.lines.filter(text="Krone aus Stahl").count() == 0
 
 
-@pytest.mark.parametrize("fields", [{}, {"version": "x", "zeilen": "1"}, {"version": "1", "zeilen": "-3"}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"version": "x", "zeilen": "1"},
+        {"version": "1", "zeilen": "-3"},
+        {"version": "1", "zeilen": "1"},
+        {"version": "1", "zeilen": "251"},
+    ],
+)
 def test_a_form_without_its_frame_is_refused(anna, draft, fields):
     assert anna.client().post(f"/rechnungen/{draft.pk}/zeilen/", fields).status_code == 400
+
+
+def test_a_draft_with_more_lines_than_a_form_can_carry_is_shown_and_loses_none(anna, finished_order):
+    lines = [{"art": "NBL", "text": f"Leistung {rank}", "price_cents": 100} for rank in range(300)]
+    with anna.at_work():
+        draft = draft_invoice(finished_order(lines=lines))
+    client = anna.client()
+
+    page = client.get(f"/rechnungen/{draft.pk}/").content.decode()
+    answer = client.post(f"/rechnungen/{draft.pk}/zeilen/", {"version": draft.version, "zeilen": "250"})
+
+    assert "Leistung 299" in page
+    assert "zu viele Zeilen" in page
+    assert answer.status_code == 400
+    assert client.post(f"/rechnungen/{draft.pk}/ausstellung/").status_code == 302
+    with anna.at_work():
+        assert Invoice.objects.get(pk=draft.pk).net_cents == 30000
 
 
 def test_the_second_of_two_people_at_one_draft_loses_nothing_of_the_first(anna, draft):
@@ -216,7 +247,10 @@ def test_the_list_finds_filters_and_sums(anna, finished_order):
     assert numbers(f"?monat={second.invoice_date:%Y-%m}")[1] == second.gross_cents
 
 
-@pytest.mark.parametrize(("query", "status"), [("status=x", 422), ("praxis=1", 422), ("monat=2026-13", 422), ("seite=0", 400), ("seite=99", 400)])
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("status=x", 422), ("praxis=1", 422), ("monat=2026-13", 422), ("seite=0", 400), ("seite=99", 400)],
+)
 def test_the_list_refuses_what_it_does_not_offer(anna, query, status):
     assert anna.client().get(f"/rechnungen/?{query}").status_code == status
 

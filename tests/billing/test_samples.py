@@ -34,13 +34,19 @@ def order_of(sample, make_order):
         for line in group["positionen"]
     ]
     return make_order(
-        lines=lines, order_number=sample["auftragsnummer"], delivered_on=date.fromisoformat(sample["lieferdatum"]), area="ZE"
+        lines=lines,
+        order_number=sample["auftragsnummer"],
+        delivered_on=date.fromisoformat(sample["lieferdatum"]),
+        area="ZE",
     )
 
 
 def laboratory_of(sample, new_laboratory):
     return new_laboratory(
-        sample["laborname"], region=sample["abrechnungsbereich"], place=sample["herstellungsort"], invoice_format="{year}-{number:04}"
+        sample["laborname"],
+        region=sample["abrechnungsbereich"],
+        place=sample["herstellungsort"],
+        invoice_format="{year}-{number:04}",
     )
 
 
@@ -78,7 +84,11 @@ def test_paper_and_file_agree_to_the_cent(new_laboratory, finished_order, letter
     assert [(group["vat_permille"], group["net_cents"], group["vat_cents"]) for group in content["groups"]] == [
         (group.vat_permille, group.net_cents, group.vat_cents) for group in file.groups
     ]
-    assert (content["net_cents"], content["vat_cents"], content["gross_cents"]) == (file.net_cents, file.vat_cents, file.gross_cents)
+    assert (content["net_cents"], content["vat_cents"], content["gross_cents"]) == (
+        file.net_cents,
+        file.vat_cents,
+        file.gross_cents,
+    )
 
 
 def test_an_old_schema_refuses_sample_d_but_the_invoice_stands(new_laboratory, finished_order):

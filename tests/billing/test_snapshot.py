@@ -48,10 +48,12 @@ def test_no_patient_lies_open_in_the_database(anna, finished_order, superuser):
     with anna.at_work():
         invoice = issue_invoice(draft_invoice(finished_order()))
 
-    row = superuser.execute("select row_to_json(i)::text from billing_invoice i where id = %s", [invoice.pk]).fetchone()[0]
+    row = superuser.execute(
+        "select row_to_json(i)::text from billing_invoice i where id = %s", [invoice.pk]
+    ).fetchone()[0]
 
     assert "Mustermann" not in row
-    assert "Mustermann".encode().hex() not in row
+    assert b"Mustermann".hex() not in row
 
 
 def test_the_version_in_the_snapshot_is_that_of_the_program():

@@ -91,7 +91,11 @@ def test_the_draft_page_knows_beforehand_what_the_practice_would_refuse(anna, fi
         text = "Eine sehr lange Beschreibung, die in der Datei keinen Platz mehr hat"
         draft = draft_invoice(finished_order(lines=[{"art": "NBL", "text": text, "price_cents": 100}]))
 
-        assert [finding.message for finding in findings_of(draft) if finding.message.startswith("XML:") and "60" in finding.message]
+        assert [
+            finding.message
+            for finding in findings_of(draft)
+            if finding.message.startswith("XML:") and "60" in finding.message
+        ]
 
 
 def test_the_download_has_the_order_number_as_its_name(anna, finished_order):

@@ -9,6 +9,6 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         """Show the invoices on the order's page: orders knows no billing, so billing puts itself there."""
-        from dentatool.billing.panel import show_on_orders  # models are loaded only now
+        from dentatool.billing.panel import show_on_orders  # noqa: PLC0415  (models are loaded only now)
 
         show_on_orders()

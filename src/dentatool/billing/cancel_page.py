@@ -27,7 +27,10 @@ def cancellation(request: HttpRequest, pk: UUID) -> HttpResponse:
         return _ask(request, invoice, form, status=422)
     try:
         done = cancel_invoice(
-            invoice, form.cleaned_data["reason"], request.account, copy=request.POST.get("art") != "nur"  # type: ignore[attr-defined]
+            invoice,
+            form.cleaned_data["reason"],
+            request.account,
+            copy=request.POST.get("art") != "nur",  # type: ignore[attr-defined]
         )
     except NotYet as reason:
         form.add_error(None, str(reason))
@@ -36,7 +39,8 @@ def cancellation(request: HttpRequest, pk: UUID) -> HttpResponse:
         messages.success(request, f"Rechnung {invoice.number} ist mit {done.cancellation.number} storniert.")
         return redirect(done.cancellation)
     messages.success(
-        request, f"Rechnung {invoice.number} ist mit {done.cancellation.number} storniert. Das ist der neue Entwurf zum Berichtigen."
+        request,
+        f"Rechnung {invoice.number} ist mit {done.cancellation.number} storniert. Das ist der neue Entwurf zum Berichtigen.",
     )
     return redirect(done.draft)
 

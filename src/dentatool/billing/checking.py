@@ -131,7 +131,10 @@ def _amounts(case: _Case) -> Iterator[Finding]:
 def _trade_rules(case: _Case) -> Iterator[Finding]:
     order = case.draft.order
     found = rules.check(
-        (rules.Line(line.art, line.number, line.quantity_milli, line.tooth, line.vat_permille, line.price_cents) for line in case.lines),
+        (
+            rules.Line(line.art, line.number, line.quantity_milli, line.tooth, line.vat_permille, line.price_cents)
+            for line in case.lines
+        ),
         lab_type=case.laboratory.lab_type,
         order_teeth=[tooth.tooth for tooth in order.teeth.all()],
     )
@@ -144,7 +147,8 @@ def _parties(case: _Case) -> Iterator[Finding]:
     laboratory, practice = case.laboratory, case.draft.practice
     if not (laboratory.tax_number or laboratory.vat_id):
         yield Finding(
-            "In den Angaben zum Labor fehlen Steuernummer und USt-IdNr. Eine von beiden gehört auf jede Rechnung.", is_error=False
+            "In den Angaben zum Labor fehlen Steuernummer und USt-IdNr. Eine von beiden gehört auf jede Rechnung.",
+            is_error=False,
         )
     if not (laboratory.street and laboratory.postcode and laboratory.city):
         yield Finding("In den Angaben zum Labor ist die Anschrift unvollständig.", is_error=False)

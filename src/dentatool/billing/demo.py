@@ -14,7 +14,9 @@ DRAFTS = 2
 
 def fill_invoices(key: str) -> None:
     """Bill the delivered orders of the laboratory whose pass is in force, in the order of their delivery."""
-    delivered = list(Order.objects.filter(state=State.DELIVERED).exclude(delivered_on=None).order_by("delivered_on", "id"))
+    delivered = list(
+        Order.objects.filter(state=State.DELIVERED).exclude(delivered_on=None).order_by("delivered_on", "id")
+    )
     issued = [invoice for order in delivered[:-DRAFTS] if (invoice := _bill(order)) is not None]
     for order in delivered[-DRAFTS:]:
         draft_invoice(order)

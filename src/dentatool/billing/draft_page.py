@@ -9,9 +9,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dentatool.billing.actions import change_lines, discard_draft, discount_private, findings_of, issue_invoice, renew_draft
+from dentatool.billing.actions import (
+    change_lines,
+    discard_draft,
+    discount_private,
+    findings_of,
+    issue_invoice,
+    renew_draft,
+)
 from dentatool.billing.drafting import AlreadyIssued, ChangedMeanwhile
-from dentatool.billing.forms import DiscountForm, LinesForm
+from dentatool.billing.forms import DiscountForm, LinesForm, is_editable
 from dentatool.billing.models import Invoice
 from dentatool.billing.paper.wording import words_of
 from dentatool.billing.snapshot import content_of
@@ -23,15 +30,19 @@ MOST_FINDINGS = 12
 
 
 def show_draft(
-    request: HttpRequest, draft: Invoice, *, form: LinesForm | None = None, discount: DiscountForm | None = None, status: int = 200
+    request: HttpRequest,
+    draft: Invoice,
+    *,
+    form: LinesForm | None = None,
+    discount: DiscountForm | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     """The draft's lines in a form (or to look at), what stands against issuing it, and its sums."""
     lines = list(draft.lines.all())
     findings = findings_of(draft, lines)
     facts = {
         "invoice": draft,
-        "form": form or LinesForm(draft, lines),
-        "amounts": [line.amount_cents for line in lines],
+        "form": form or (LinesForm(draft, lines) if is_editable(lines) else None),
         "discount": discount or DiscountForm(),
         "has_private": any(line.art == PRIVATE for line in lines),
         "sums": sums_of(lines),
@@ -129,7 +140,9 @@ def issue(request: HttpRequest, pk: UUID) -> HttpResponse:
         return _issue(request, pk)
     draft = draft_or_404(pk)
     lines = list(draft.lines.all())
-    return _last_look(request, draft, findings_facts(findings_of(draft, lines)) | {"sums": sums_of(lines), "count": len(lines)})
+    return _last_look(
+        request, draft, findings_facts(findings_of(draft, lines)) | {"sums": sums_of(lines), "count": len(lines)}
+    )
 
 
 def _issue(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -140,7 +153,11 @@ def _issue(request: HttpRequest, pk: UUID) -> HttpResponse:
         return render(request, "billing/already.html", {"invoice": already.invoice, "reason": str(already)}, status=409)
     except NotYet as reason:
         lines = list(draft.lines.all())
-        facts = findings_facts(findings_of(draft, lines)) | {"sums": sums_of(lines), "count": len(lines), "refusal": str(reason)}
+        facts = findings_facts(findings_of(draft, lines)) | {
+            "sums": sums_of(lines),
+            "count": len(lines),
+            "refusal": str(reason),
+        }
         return _last_look(request, draft, facts, status=409)
     messages.success(request, f"Rechnung {issued.number} ist ausgestellt.")
     return redirect("invoice", pk)

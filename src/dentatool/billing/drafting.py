@@ -36,7 +36,9 @@ def draft_invoice(order: Order, by: Any = None) -> Invoice:
 
 
 def _new_draft(order: Order, sources: Iterable[Any]) -> Invoice:
-    draft = Invoice.objects.create(order=order, practice=order.practice, kind=Kind.INVOICE, delivered_on=order.priced_on)
+    draft = Invoice.objects.create(
+        order=order, practice=order.practice, kind=Kind.INVOICE, delivered_on=order.priced_on
+    )
     for rank, source in enumerate(sources, start=1):
         _line(draft, source, rank=rank).save(force_insert=True)
     store_sums(draft)

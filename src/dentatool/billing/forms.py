@@ -69,7 +69,9 @@ class LineForm(Form):
         number = bel.normalise_number(cleaned.get("number", ""))
         if number is None:
             typed = cleaned.get("number", "")[:20]
-            self.add_error("number", f"Zeile {self.rank}: „{typed}“ ist keine BEL-Nummer. Bitte vier Ziffern angeben, z. B. 0010.")
+            self.add_error(
+                "number", f"Zeile {self.rank}: „{typed}“ ist keine BEL-Nummer. Bitte vier Ziffern angeben, z. B. 0010."
+            )
             return
         cleaned["number"] = number
         cleaned["text"] = cleaned.get("text") or bel.short_text(number)
@@ -84,7 +86,9 @@ class LinesForm:
     def __init__(self, draft: Invoice, lines: Sequence[InvoiceLine], data: Mapping[str, Any] | None = None) -> None:
         self.draft, self.data = draft, data
         self.version = _number(data, "version", draft.version)
-        count = min(_number(data, "zeilen", len(lines) + BLANK_ROWS), MOST_ROWS)
+        count = _number(data, "zeilen", len(lines) + BLANK_ROWS)
+        if data is not None and not len(lines) <= count <= MOST_ROWS:
+            raise ValidationError(f"Das Formular ist unvollständig oder hat mehr als {MOST_ROWS} Zeilen.")
         rates = rates_offered(draft, lines)
         shown: list[InvoiceLine | None] = [*lines, *[None] * max(0, count - len(lines))]
         self.rows = [
@@ -113,7 +117,10 @@ class LinesForm:
         if self.data is None:
             return []
         return [
-            {"target": row[name].id_for_label, "text": text if text.startswith("Zeile") else f"Zeile {row.rank}: {text}"}
+            {
+                "target": row[name].id_for_label,
+                "text": text if text.startswith("Zeile") else f"Zeile {row.rank}: {text}",
+            }
             for row in self.rows
             if not row.is_blank
             for name, texts in row.errors.items()
@@ -135,6 +142,11 @@ def rates_offered(draft: Invoice, lines: Sequence[InvoiceLine]) -> list[int]:
     usual = [vat_rate(kind, day) for kind in ("reduced", "standard", "none")]
     own = draft.practice.vat_override_permille
     return list(dict.fromkeys([*usual, *([own] if own is not None else []), *(line.vat_permille for line in lines)]))
+
+
+def is_editable(lines: Sequence[InvoiceLine]) -> bool:
+    """Whether the form can carry the draft: one with more lines is changed at the order and fetched anew."""
+    return len(lines) + BLANK_ROWS <= MOST_ROWS
 
 
 class DiscountForm(Form):
@@ -159,7 +171,10 @@ class ListFilter(Form):
     def __init__(self, data: Any, *, practices: Sequence[tuple[UUID, str]], months: Sequence[date]) -> None:
         super().__init__(data)
         self.fields["praxis"].choices = [("", "alle"), *((str(key), name) for key, name in practices)]  # type: ignore[attr-defined]
-        self.fields["monat"].choices = [("", "alle"), *((f"{day:%Y-%m}", f"{_MONTHS[day.month - 1]} {day.year}") for day in months)]  # type: ignore[attr-defined]
+        self.fields["monat"].choices = [
+            ("", "alle"),
+            *((f"{day:%Y-%m}", f"{_MONTHS[day.month - 1]} {day.year}") for day in months),
+        ]  # type: ignore[attr-defined]
 
     def wanted(self) -> dict[str, Any]:
         """The filter as `queries.listed` takes it."""

@@ -38,7 +38,9 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
 
     def with_cancelled(self) -> "InvoiceQuerySet":
         """Each with `was_cancelled`: a cancellation was issued for it."""
-        return self.annotate(was_cancelled=Exists(Invoice.objects.filter(cancels=OuterRef("pk"), issued_at__isnull=False)))
+        return self.annotate(
+            was_cancelled=Exists(Invoice.objects.filter(cancels=OuterRef("pk"), issued_at__isnull=False))
+        )
 
     def drafts(self) -> "InvoiceQuerySet":
         return self.filter(issued_at__isnull=True)
@@ -60,14 +62,17 @@ class Invoice(Record):
     order = models.ForeignKey(Order, models.PROTECT, related_name="invoices", verbose_name=_("Auftrag"))
     practice = models.ForeignKey(Practice, models.PROTECT, related_name="invoices", verbose_name=_("Praxis"))
     kind = models.CharField(_("Belegart"), max_length=12, choices=Kind, default=Kind.INVOICE)
-    number = models.CharField(_("Nummer"), max_length=50, null=True, editable=False)
+    # Null, not "": drafts would otherwise share one number.
+    number = models.CharField(_("Nummer"), max_length=50, null=True, editable=False)  # noqa: DJ001
     year = models.PositiveSmallIntegerField(_("Jahr"), null=True, editable=False)
     sequence = models.PositiveIntegerField(_("Laufende Nummer"), null=True, editable=False)
     issued_at = models.DateTimeField(_("Ausgestellt"), null=True, editable=False)
     issued_by = models.ForeignKey(Account, models.PROTECT, null=True, editable=False, verbose_name=_("Ausgestellt von"))
     invoice_date = models.DateField(_("Rechnungsdatum"), null=True)
     delivered_on = models.DateField(_("Lieferdatum"), null=True)
-    cancels = models.ForeignKey("self", models.PROTECT, null=True, related_name="cancellations", verbose_name=_("Storno zu"))
+    cancels = models.ForeignKey(
+        "self", models.PROTECT, null=True, related_name="cancellations", verbose_name=_("Storno zu")
+    )
     reason = SealedText(_("Grund"), blank=True, max_length=500)
     net_cents = models.BigIntegerField(_("Netto"), default=0)
     vat_cents = models.BigIntegerField(_("Mehrwertsteuer"), default=0)
@@ -87,12 +92,18 @@ class Invoice(Record):
             models.UniqueConstraint(fields=["lab_id", "kind", "year", "sequence"], name="invoice_sequence_once"),
             models.UniqueConstraint(fields=["lab_id", "cancels"], name="invoice_cancelled_once"),
             models.UniqueConstraint(
-                fields=["lab_id", "order"], condition=Q(issued_at__isnull=True, kind="invoice"), name="invoice_one_draft"
+                fields=["lab_id", "order"],
+                condition=Q(issued_at__isnull=True, kind="invoice"),
+                name="invoice_one_draft",
             ),
             models.CheckConstraint(
                 name="invoice_numbered_iff_issued",
                 condition=Q(
-                    issued_at__isnull=True, number__isnull=True, year__isnull=True, sequence__isnull=True, snapshot_sha256=""
+                    issued_at__isnull=True,
+                    number__isnull=True,
+                    year__isnull=True,
+                    sequence__isnull=True,
+                    snapshot_sha256="",
                 )
                 | Q(
                     issued_at__isnull=False,
@@ -108,7 +119,9 @@ class Invoice(Record):
                 name="invoice_cancellation_names_invoice",
                 condition=Q(kind="invoice", cancels__isnull=True) | Q(kind="cancellation", cancels__isnull=False),
             ),
-            models.CheckConstraint(name="invoice_gross_is_sum", condition=Q(gross_cents=F("net_cents") + F("vat_cents"))),
+            models.CheckConstraint(
+                name="invoice_gross_is_sum", condition=Q(gross_cents=F("net_cents") + F("vat_cents"))
+            ),
             models.CheckConstraint(
                 name="invoice_sign",
                 condition=Q(issued_at__isnull=True)

@@ -26,4 +26,8 @@ def invoice_panel(request: HttpRequest, order: Order) -> tuple[str, Mapping[str,
     can_draft = (
         order.state_now in BILLABLE and not has_draft and request.may(Permission.BILLING_CHANGE)  # type: ignore[attr-defined]
     )
-    return "billing/_order.html", {"invoices": found, "can_draft": can_draft, "is_billable": order.state_now in BILLABLE}
+    return "billing/_order.html", {
+        "invoices": found,
+        "can_draft": can_draft,
+        "is_billable": order.state_now in BILLABLE,
+    }

@@ -76,7 +76,9 @@ def state_of(kind: str, *, is_issued: bool, is_cancelled: bool) -> str:
     return "storniert" if is_cancelled else "ausgestellt"
 
 
-def listed(*, state: str = "", practice: UUID | None = None, month: date | None = None, text: str = "") -> QuerySet[Any]:
+def listed(
+    *, state: str = "", practice: UUID | None = None, month: date | None = None, text: str = ""
+) -> QuerySet[Any]:
     """The documents of the list as plain values: drafts (no date, so first in falling order), then newest first."""
     found = Invoice.objects.with_cancelled()
     if state == "entwurf":

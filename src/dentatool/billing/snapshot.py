@@ -65,7 +65,9 @@ def sealed_text(content: Mapping[str, Any]) -> str:
     The nonce keeps the checksum, which is stored openly, from telling whether a guessed patient's name is right.
     """
     with_nonce = {**content, "nonce": token_hex(16)}
-    return unicodedata.normalize("NFC", json.dumps(with_nonce, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
+    return unicodedata.normalize(
+        "NFC", json.dumps(with_nonce, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    )
 
 
 def checksum(text: str) -> str:

@@ -38,5 +38,7 @@ def private_discounts(lines: Iterable[Priced], permille: int) -> dict[int, int]:
     bases: dict[int, int] = {}
     for line in lines:
         if line.art == PRIVATE:
-            bases[line.vat_permille] = bases.get(line.vat_permille, 0) + line_amount(line.price_cents, line.quantity_milli)
+            bases[line.vat_permille] = bases.get(line.vat_permille, 0) + line_amount(
+                line.price_cents, line.quantity_milli
+            )
     return {rate: cents for rate, base in bases.items() if (cents := discount_amount(base, permille)) > 0}

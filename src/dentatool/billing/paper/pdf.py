@@ -59,7 +59,11 @@ def _showable(value: Any) -> Any:
     The snapshot keeps the letter.
     """
     if isinstance(value, str):
-        return value if value.isascii() else "".join(letter if _has_shape(ord(letter)) else _UNSHOWABLE for letter in value)
+        return (
+            value
+            if value.isascii()
+            else "".join(letter if _has_shape(ord(letter)) else _UNSHOWABLE for letter in value)
+        )
     if isinstance(value, Mapping):
         return {name: _showable(item) for name, item in value.items()}
     if isinstance(value, list):

@@ -15,7 +15,7 @@ from dentatool.values.days import format_day
 from dentatool.values.money import format_money, format_permille, format_quantity
 
 LONGEST_WORD: Final = 24
-_LONG_WORD: Final = re.compile(r"[^\s\u200b-]{%d,}" % (LONGEST_WORD + 1))
+_LONG_WORD: Final = re.compile(rf"[^\s\u200b-]{{{LONGEST_WORD + 1},}}")
 _ART_NAMES: Final = {"EDM": "Edelmetall", "MAT": "Material", "NBL": "", "RBT": "", "TEXT": "", "BEL": ""}
 _GRAMS: Final = "EDM"
 
