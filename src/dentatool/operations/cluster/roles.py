@@ -67,8 +67,8 @@ def _ensure_login_roles(connection: psycopg.Connection, roles: dict[str, dict[st
             connection.execute(
                 sql.SQL("alter role {} set {} = {}").format(role, sql.Identifier(setting), sql.Literal(value))
             )
-    connection.execute("grant dentatool_app to dentatool_worker with inherit true, set false")
-    connection.execute("grant pg_read_all_data to dentatool_backup with inherit true, set false")
+    _make_member(connection, "dentatool_app", "dentatool_worker", "inherit true, set false")
+    _make_member(connection, "pg_read_all_data", "dentatool_backup", "inherit true, set false")
 
 
 def _ensure_doors(connection: psycopg.Connection) -> None:
@@ -76,22 +76,27 @@ def _ensure_doors(connection: psycopg.Connection) -> None:
         connection.execute("create role dentatool_doors")
     connection.execute(sql.SQL("alter role dentatool_doors with NOLOGIN NOBYPASSRLS {}").format(sql.SQL(_PLAIN)))
     # SET, not INHERIT: the owner can give functions to the doors but gains none of their rights.
-    connection.execute("grant dentatool_doors to dentatool_owner with inherit false, set true")
+    _make_member(connection, "dentatool_doors", "dentatool_owner", "inherit false, set true")
+
+
+def _make_member(connection: psycopg.Connection, group: str, member: str, how: str) -> None:
+    """PostgreSQL 15 cannot tell using a role's rights from becoming it: there it is both."""
+    finer = f" with {how}" if connection.info.server_version >= 160000 else ""
+    connection.execute(sql.SQL("grant {} to {}").format(sql.Identifier(group), sql.Identifier(member)) + sql.SQL(finer))  # type: ignore[arg-type]
 
 
 def _ensure_database(connection: psycopg.Connection, name: str) -> None:
     if _exists(connection, "select 1 from pg_database where datname = %s", name):
         return
-    if not _exists(connection, "select 1 where pg_has_role(current_user, %s, 'SET')", "dentatool_owner"):
-        connection.execute("grant dentatool_owner to current_user with set true")
-    provider = "builtin" if connection.info.server_version >= 170000 else "libc"
-    locale = "builtin_locale 'C.UTF-8' locale 'C'" if provider == "builtin" else "locale 'C.UTF-8'"
-    connection.execute(
-        sql.SQL(
-            "create database {} owner dentatool_owner template template0 encoding 'UTF8' locale_provider {} "
-        ).format(sql.Identifier(name), sql.SQL(provider))
-        + sql.SQL(locale)
-    )
+    # Who is no superuser can only give a database to a role that they may become.
+    if not _exists(connection, "select 1 from pg_roles where rolname = current_user and rolsuper = %s", "on"):
+        connection.execute("grant dentatool_owner to current_user")
+    if connection.info.server_version >= 170000:
+        locale = "locale_provider builtin builtin_locale 'C.UTF-8' locale 'C'"
+    else:
+        locale = "locale 'C'"  # the same order: by code point
+    made = sql.SQL("create database {} owner dentatool_owner template template0 encoding 'UTF8' ")
+    connection.execute(made.format(sql.Identifier(name)) + sql.SQL(locale))
 
 
 def _grant(connection: psycopg.Connection, name: str) -> None:
