@@ -29,8 +29,10 @@ EVENTS = {
     "ctx_expired": "Abgelaufener Laborausweis abgewiesen",
     "decrypt_fail": "Versiegelter Wert nicht lesbar",
     "trail.viewed": "Protokoll eingesehen",
+    "invoice.xml_downloaded": "XML-Datei heruntergeladen",
+    "invoice.pdf_opened": "Rechnung als PDF geöffnet",
 }
-FACTS = {"path": "Adresse", "entries": "Einträge", "where": "Stelle", "format": "Format"}
+FACTS = {"path": "Adresse", "entries": "Einträge", "where": "Stelle", "format": "Format", "version": "Fassung", "bytes": "Bytes"}
 ACTIONS = {"insert": "angelegt", "update": "geändert", "delete": "gelöscht"}
 
 
