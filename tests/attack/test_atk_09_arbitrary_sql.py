@@ -23,7 +23,8 @@ def bert_with_sql(app_connection, bert):
 def enter(connection, lab_id, **facts):
     connection.rollback()
     connection.execute(
-        "select set_config('dentatool.pass', %s, true)", [sign(Pass(lab_id), backend_pid=connection.info.backend_pid, **facts)]
+        "select set_config('dentatool.pass', %s, true)",
+        [sign(Pass(lab_id), backend_pid=connection.info.backend_pid, **facts)],
     )
 
 
@@ -52,7 +53,9 @@ def test_without_a_pass_there_are_no_rows(table, app_connection, anna):
 
 @pytest.mark.parametrize("table", RECORD_TABLES)
 def test_bert_cannot_change_or_delete_annas_rows(table, superuser, bert_with_sql, anna):
-    before = superuser.execute(f"select count(*), min(xmin::text) from {table} where lab_id = %s", [anna.lab_id]).fetchone()
+    before = superuser.execute(
+        f"select count(*), min(xmin::text) from {table} where lab_id = %s", [anna.lab_id]
+    ).fetchone()
 
     for statement in (
         f"update {table} set lab_id = protection.lab() where lab_id = %s",
@@ -65,7 +68,9 @@ def test_bert_cannot_change_or_delete_annas_rows(table, superuser, bert_with_sql
             pass  # the trail and its like are not even writable
 
     bert_with_sql.commit()
-    after = superuser.execute(f"select count(*), min(xmin::text) from {table} where lab_id = %s", [anna.lab_id]).fetchone()
+    after = superuser.execute(
+        f"select count(*), min(xmin::text) from {table} where lab_id = %s", [anna.lab_id]
+    ).fetchone()
     assert after == before
 
 
@@ -107,7 +112,15 @@ def server_log(superuser):
 
 @pytest.mark.parametrize(
     "forgery",
-    ["{lab}", "{lab}||work|9999999999|{pid}|-||", "{lab}||work|9999999999|{pid}|-|" + "|" + "0" * 64, "|" * 7, "x", "{lab}|" * 8, "ä" * 300],
+    [
+        "{lab}",
+        "{lab}||work|9999999999|{pid}|-||",
+        "{lab}||work|9999999999|{pid}|-|" + "|" + "0" * 64,
+        "|" * 7,
+        "x",
+        "{lab}|" * 8,
+        "ä" * 300,
+    ],
 )
 def test_no_shape_of_forgery_opens_anything(forgery, app_connection, anna):
     text = forgery.format(lab=anna.lab_id, pid=app_connection.info.backend_pid)
@@ -213,7 +226,9 @@ def test_the_planner_estimates_the_same_for_anna_as_for_nobody(table, bert_with_
     superuser.execute(f"analyze {table}")
 
     def estimate(lab_id):
-        plan = bert_with_sql.execute(f"explain (format json) select * from {table} where lab_id = '{lab_id}'").fetchone()[0]
+        plan = bert_with_sql.execute(
+            f"explain (format json) select * from {table} where lab_id = '{lab_id}'"
+        ).fetchone()[0]
         return plan[0]["Plan"]["Plan Rows"]
 
     assert estimate(anna.lab_id) == estimate(uuid4())
@@ -250,28 +265,40 @@ def test_errors_and_divisions_tell_only_about_own_rows(bert_with_sql, anna, bert
 def test_taking_an_id_of_anna_collides_with_nothing(bert_with_sql, superuser, anna, bert):
     """An insert with Anna's id succeeds just as with a fresh one: the key says nothing."""
     columns = "display_name, sign_in_name, sign_in_key, role, password_hash, active"
-    annas = superuser.execute("select id from protection_account where lab_id = %s limit 1", [anna.lab_id]).fetchone()[0]
+    annas = superuser.execute("select id from protection_account where lab_id = %s limit 1", [anna.lab_id]).fetchone()[
+        0
+    ]
 
-    assert refused(
-        bert_with_sql,
-        f"insert into protection_account (id, lab_id, {columns}) values (%s, %s, '', '', '\\x01', 'reader', '', false)",
-        [annas, bert.lab_id],
-    ) is None
+    assert (
+        refused(
+            bert_with_sql,
+            f"insert into protection_account (id, lab_id, {columns}) values (%s, %s, '', '', '\\x01', 'reader', '', false)",
+            [annas, bert.lab_id],
+        )
+        is None
+    )
 
 
 def test_annas_sign_in_name_is_free_for_bert(bert_with_sql, superuser, anna, bert):
-    key = superuser.execute("select sign_in_key from protection_account where lab_id = %s limit 1", [anna.lab_id]).fetchone()[0]
+    key = superuser.execute(
+        "select sign_in_key from protection_account where lab_id = %s limit 1", [anna.lab_id]
+    ).fetchone()[0]
     columns = "display_name, sign_in_name, sign_in_key, role, password_hash, active"
 
-    assert refused(
-        bert_with_sql,
-        f"insert into protection_account (id, lab_id, {columns}) values (%s, %s, '', '', %s, 'reader', '', false)",
-        [uuid4(), bert.lab_id, key],
-    ) is None
+    assert (
+        refused(
+            bert_with_sql,
+            f"insert into protection_account (id, lab_id, {columns}) values (%s, %s, '', '', %s, 'reader', '', false)",
+            [uuid4(), bert.lab_id, key],
+        )
+        is None
+    )
 
 
 def test_foreign_keys_answer_the_same_for_annas_id_as_for_nobodys(bert_with_sql, superuser, anna, bert):
-    annas = superuser.execute("select id from protection_account where lab_id = %s limit 1", [anna.lab_id]).fetchone()[0]
+    annas = superuser.execute("select id from protection_account where lab_id = %s limit 1", [anna.lab_id]).fetchone()[
+        0
+    ]
     insert = (
         "insert into protection_session (id, lab_id, account_id, token_hash, device, origin, started_at, last_action_at, expires_at)"
         " values (gen_random_uuid(), %s, %s, '\\x01', '', '', now(), now(), now())"

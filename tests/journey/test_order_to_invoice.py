@@ -74,14 +74,17 @@ def test_an_owner_takes_invoice_a_from_order_to_xml(browser_page, lab, tmp_path)
         assert figure in content
 
     with page.expect_download() as pdf:
-        page.evaluate("address => { const link = document.createElement('a'); link.href = address; link.download = ''; document.body.append(link); link.click() }", page.url.rstrip("/") + "/pdf/")
+        page.evaluate(
+            "address => Object.assign(document.createElement('a'), {href: address, download: ''}).click()",
+            page.url.rstrip("/") + "/pdf/",
+        )
     assert Path(pdf.value.path()).read_bytes().startswith(b"%PDF-")
     with page.expect_download() as xml:
         page.get_by_role("link", name=re.compile("XML")).first.click()
     assert xml.value.suggested_filename == f"{ORDER_NUMBER}.xml"
     data = Path(xml.value.path()).read_bytes()
 
-    assert [finding for finding in check(f"{ORDER_NUMBER}.xml", data).findings] == []
+    assert list(check(f"{ORDER_NUMBER}.xml", data).findings) == []
     invoice = etree.fromstring(data).find("Rechnung")
     totals = [invoice.get(name) for name in ("Gesamtbetrag_netto", "Mehrwertsteuer_gesamt", "Gesamtbetrag_brutto")]
     assert totals == ["10724", "751", "11475"]

@@ -18,29 +18,123 @@ class _Practice(NamedTuple):
 
 _PRACTICES = {
     "anna": (
-        _Practice("Zahnarztpraxis am Ludwigsplatz", "Ludwigsplatz 7", "83022", "Rosenheim", "422201",
-                  (("Dr.", "Veronika", "Aschbichler"), ("", "Thomas", "Greiderer")), (20, 14)),
-        _Practice("Praxis Dr. Oberhauser", "Bahnhofstraße 21", "83043", "Bad Aibling", "174301", (("Dr.", "Leonhard", "Oberhauser"),)),
-        _Practice("Zahnärzte Kolbermoor", "Rosenheimer Straße 3", "83059", "Kolbermoor", "315901",
-                  (("Dr.", "Sabine", "Kirchlechner"), ("Dr.", "Emre", "Aydın"), ("", "Lisa", "Hofstetter"))),
-        _Practice("Praxis Dr. Wimmer", "Hauptstraße 48", "83209", "Prien am Chiemsee", "080901", (("Dr.", "Korbinian", "Wimmer"),), (20, 10)),
-        _Practice("Kieferorthopädie am Inn", "Schmiedgasse 2", "83512", "Wasserburg am Inn", "261201",
-                  (("Dr.", "Franziska", "Thalhammer"),), no_names=True),
-        _Practice("Zahnarztpraxis Stephanskirchen", "Simsseestraße 90", "83071", "Stephanskirchen", "537101", (("", "Markus", "Birnbaum"),)),
-        _Practice("Praxis Dr. Ćosić und Kollegen", "Münchener Straße 60", "83022", "Rosenheim", "642202",
-                  (("Dr.", "Ivana", "Ćosić"), ("Dr.", "Peter", "Schnitzlbaumer"))),
-        _Practice("Zahnarztpraxis Bruckmühl", "Pettenkoferstraße 5", "83052", "Bruckmühl", "195201", (("Dr.", "Ursula", "Estermann"),)),
+        _Practice(
+            "Zahnarztpraxis am Ludwigsplatz",
+            "Ludwigsplatz 7",
+            "83022",
+            "Rosenheim",
+            "422201",
+            (("Dr.", "Veronika", "Aschbichler"), ("", "Thomas", "Greiderer")),
+            (20, 14),
+        ),
+        _Practice(
+            "Praxis Dr. Oberhauser",
+            "Bahnhofstraße 21",
+            "83043",
+            "Bad Aibling",
+            "174301",
+            (("Dr.", "Leonhard", "Oberhauser"),),
+        ),
+        _Practice(
+            "Zahnärzte Kolbermoor",
+            "Rosenheimer Straße 3",
+            "83059",
+            "Kolbermoor",
+            "315901",
+            (("Dr.", "Sabine", "Kirchlechner"), ("Dr.", "Emre", "Aydın"), ("", "Lisa", "Hofstetter")),
+        ),
+        _Practice(
+            "Praxis Dr. Wimmer",
+            "Hauptstraße 48",
+            "83209",
+            "Prien am Chiemsee",
+            "080901",
+            (("Dr.", "Korbinian", "Wimmer"),),
+            (20, 10),
+        ),
+        _Practice(
+            "Kieferorthopädie am Inn",
+            "Schmiedgasse 2",
+            "83512",
+            "Wasserburg am Inn",
+            "261201",
+            (("Dr.", "Franziska", "Thalhammer"),),
+            no_names=True,
+        ),
+        _Practice(
+            "Zahnarztpraxis Stephanskirchen",
+            "Simsseestraße 90",
+            "83071",
+            "Stephanskirchen",
+            "537101",
+            (("", "Markus", "Birnbaum"),),
+        ),
+        _Practice(
+            "Praxis Dr. Ćosić und Kollegen",
+            "Münchener Straße 60",
+            "83022",
+            "Rosenheim",
+            "642202",
+            (("Dr.", "Ivana", "Ćosić"), ("Dr.", "Peter", "Schnitzlbaumer")),
+        ),
+        _Practice(
+            "Zahnarztpraxis Bruckmühl",
+            "Pettenkoferstraße 5",
+            "83052",
+            "Bruckmühl",
+            "195201",
+            (("Dr.", "Ursula", "Estermann"),),
+        ),
     ),
     "bert": (
-        _Practice("Zahnarztpraxis am Aasee", "Annette-Allee 14", "48149", "Münster", "174901",
-                  (("Dr.", "Henrike", "Lütkehaus"), ("", "Jan", "Brüggemann")), (20, 10)),
-        _Practice("Praxis Dr. Wessels", "Hammer Straße 133", "48153", "Münster", "335301", (("Dr.", "Ulrich", "Wessels"),)),
-        _Practice("Zahnärzte Telgte", "Steinstraße 9", "48291", "Telgte", "289101", (("Dr.", "Anneke", "Terhechte"), ("Dr.", "Selim", "Korkmaz"))),
-        _Practice("Praxis Dr. Große-Wilde", "Markt 2", "48231", "Warendorf", "413101", (("Dr.", "Clemens", "Große-Wilde"),), (20, 14)),
-        _Practice("Kieferorthopädie Hiltrup", "Marktallee 38", "48165", "Münster", "076501", (("Dr.", "Mareike", "Schulze Althoff"),), no_names=True),
-        _Practice("Zahnarztpraxis Nottuls", "Stiftsstraße 11", "48301", "Nottuls", "550101", (("", "Friederike", "Ahlers"),)),
+        _Practice(
+            "Zahnarztpraxis am Aasee",
+            "Annette-Allee 14",
+            "48149",
+            "Münster",
+            "174901",
+            (("Dr.", "Henrike", "Lütkehaus"), ("", "Jan", "Brüggemann")),
+            (20, 10),
+        ),
+        _Practice(
+            "Praxis Dr. Wessels", "Hammer Straße 133", "48153", "Münster", "335301", (("Dr.", "Ulrich", "Wessels"),)
+        ),
+        _Practice(
+            "Zahnärzte Telgte",
+            "Steinstraße 9",
+            "48291",
+            "Telgte",
+            "289101",
+            (("Dr.", "Anneke", "Terhechte"), ("Dr.", "Selim", "Korkmaz")),
+        ),
+        _Practice(
+            "Praxis Dr. Große-Wilde",
+            "Markt 2",
+            "48231",
+            "Warendorf",
+            "413101",
+            (("Dr.", "Clemens", "Große-Wilde"),),
+            (20, 14),
+        ),
+        _Practice(
+            "Kieferorthopädie Hiltrup",
+            "Marktallee 38",
+            "48165",
+            "Münster",
+            "076501",
+            (("Dr.", "Mareike", "Schulze Althoff"),),
+            no_names=True,
+        ),
+        _Practice(
+            "Zahnarztpraxis Nottuls", "Stiftsstraße 11", "48301", "Nottuls", "550101", (("", "Friederike", "Ahlers"),)
+        ),
     ),
-}  # fmt: skip
+}
+
+
+# Numbers that the Bundesnetzagentur keeps for invented people (Munich and Cologne).
+_PHONES = {"anna": "089 99998 {:03}", "bert": "0221 4710 {:03}"}
+_REMARKS = ("", "Abholung täglich bis 11 Uhr am Hintereingang.", "", "Bestellt Modelle gern zweifach.")
 
 
 def fill(key: str) -> None:
@@ -53,6 +147,9 @@ def fill(key: str) -> None:
             street=facts.street,
             postcode=facts.postcode,
             city=facts.city,
+            phone=_PHONES[key].format(101 + 7 * place),
+            email=f"praxis{1001 + place}@{key}.example",
+            remarks=_REMARKS[place % len(_REMARKS)],
             skonto_permille=permille,
             skonto_days=days,
             no_names=facts.no_names,

@@ -34,9 +34,10 @@ class ProfileForm(ModelForm):
         ]
 
     def clean_place(self) -> str:
-        """A German place begins with D- in the XML (schema 4.5)."""
+        """A German place begins with D- in the XML (schema 4.5); what is not the city may be a foreign country."""
         place: str = self.cleaned_data["place"].strip()
-        return place if "-" in place[:3] else f"D-{place}"
+        city = (self.cleaned_data.get("city") or "").strip()
+        return f"D-{place}" if place.casefold() == city.casefold() else place
 
     def clean_iban(self) -> str:
         """Checked by its own check digits (ISO 13616, modulo 97)."""

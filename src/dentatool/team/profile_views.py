@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
+from dentatool.kit.errors import NotAllowed
 from dentatool.protection.access import Permission, page
 from dentatool.team.forms import ProfileForm
 from dentatool.team.models import LaboratoryProfile
@@ -16,7 +17,9 @@ def laboratory_profile(request: HttpRequest) -> HttpResponse:
     """See and, with the right for it, change what stands on documents and decides prices."""
     may_change = request.may(Permission.LABORATORY_CHANGE)  # type: ignore[attr-defined]
     if request.method == "POST" and not may_change:
-        return redirect("laboratory")
+        raise NotAllowed(
+            "Die Angaben des Labors ändert nur, wer das Recht dazu hat, in der Regel die Inhaberin oder der Inhaber."
+        )
     rows = (
         LaboratoryProfile.objects.select_for_update() if request.method == "POST" else LaboratoryProfile.objects.all()
     )

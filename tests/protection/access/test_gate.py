@@ -67,7 +67,13 @@ def test_sign_in_with_the_right_password_opens_the_start_page(anna):
 
     assert (answer.status_code, answer.headers["Location"]) == (302, "/")
     cookie = answer.cookies["__Host-dentatool"]
-    assert (cookie["secure"], cookie["httponly"], cookie["samesite"], cookie["path"], cookie["domain"]) == (True, True, "Lax", "/", "")
+    assert (cookie["secure"], cookie["httponly"], cookie["samesite"], cookie["path"], cookie["domain"]) == (
+        True,
+        True,
+        "Lax",
+        "/",
+        "",
+    )
     assert client.get("/").status_code == 200
 
 
@@ -96,12 +102,18 @@ def test_signing_out_ends_the_session_on_the_server(anna):
     assert thief.get("/").status_code == 302
 
 
-@pytest.mark.parametrize(("statement", "what"), [
-    ("update protection_session set last_action_at = now() - interval '15 minutes 1 second' where lab_id = %s", "idle"),
-    ("update protection_session set expires_at = now() where lab_id = %s", "absolute end"),
-    ("update protection_account set active = false where lab_id = %s", "deactivated"),
-    ("update protection_laboratory set active = false where id = %s", "laboratory suspended"),
-])
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        (
+            "update protection_session set last_action_at = now() - interval '15 minutes 1 second' where lab_id = %s",
+            "idle",
+        ),
+        ("update protection_session set expires_at = now() where lab_id = %s", "absolute end"),
+        ("update protection_account set active = false where lab_id = %s", "deactivated"),
+        ("update protection_laboratory set active = false where id = %s", "laboratory suspended"),
+    ],
+)
 def test_a_session_ends(anna, superuser, statement, what):
     client = anna.client()
     assert client.get("/").status_code == 200
@@ -119,7 +131,8 @@ def test_a_session_lives_while_it_is_used(anna, superuser):
     )
     assert client.get("/").status_code == 200
     (seconds,) = superuser.execute(
-        "select extract(epoch from now() - max(last_action_at)) from protection_session where lab_id = %s", [anna.lab_id]
+        "select extract(epoch from now() - max(last_action_at)) from protection_session where lab_id = %s",
+        [anna.lab_id],
     ).fetchone()
     assert seconds < 60
 

@@ -44,13 +44,19 @@ def test_a_unique_value_without_the_laboratory_stops_the_start():
     ]
 
 
-@pytest.mark.parametrize("name", ["name", "first_name", "patient_name", "birth_date", "email", "phone", "remarks", "allergies", "api_token"])
+@pytest.mark.parametrize(
+    "name", ["name", "first_name", "patient_name", "birth_date", "email", "phone", "remarks", "allergies", "api_token"]
+)
 @isolate_apps("dentatool.protection")
 def test_an_open_field_with_a_personal_name_stops_the_start(name):
     careless = type(
         "Careless",
         (Record,),
-        {"__module__": __name__, name: models.CharField(max_length=5), "Meta": type("Meta", (), {"app_label": "protection"})},
+        {
+            "__module__": __name__,
+            name: models.CharField(max_length=5),
+            "Meta": type("Meta", (), {"app_label": "protection"}),
+        },
     )
 
     assert problems(careless) == [
@@ -103,7 +109,9 @@ def test_the_whole_program_refuses_to_start_with_a_careless_model(tmp_path):
 
     started = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path[:0] = {[str(tmp_path), *sys.path]!r}\n{script}"],
-        capture_output=True, text=True, check=False,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert started.returncode != 0

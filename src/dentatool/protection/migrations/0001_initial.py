@@ -8,124 +8,197 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='PlatformEvent',
+            name="PlatformEvent",
             fields=[
-                ('id', models.UUIDField(primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
-                ('event', models.CharField(max_length=60)),
-                ('facts', models.JSONField()),
+                ("id", models.UUIDField(primary_key=True, serialize=False)),
+                ("at", models.DateTimeField()),
+                ("event", models.CharField(max_length=60)),
+                ("facts", models.JSONField()),
             ],
             options={
-                'verbose_name': 'Ereignis der Plattform',
-                'verbose_name_plural': 'Ereignisse der Plattform',
+                "verbose_name": "Ereignis der Plattform",
+                "verbose_name_plural": "Ereignisse der Plattform",
             },
         ),
         migrations.CreateModel(
-            name='Account',
+            name="Account",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('lab_id', models.UUIDField(editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Angelegt')),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Geändert')),
-                ('version', models.PositiveIntegerField(db_default=1, editable=False, verbose_name='Stand')),
-                ('display_name', dentatool.protection.vault.SealedText(max_length=120, verbose_name='Name')),
-                ('sign_in_name', dentatool.protection.vault.SealedText(verbose_name='Anmeldename (E-Mail)')),
-                ('sign_in_key', models.BinaryField(max_length=32)),
-                ('role', models.CharField(choices=[('owner', 'Inhaberin oder Inhaber'), ('office', 'Büro und Abrechnung'), ('technician', 'Zahntechnik'), ('courier', 'Versand und Botendienst'), ('reader', 'Nur lesen')], max_length=20, verbose_name='Rolle')),
-                ('password_hash', models.CharField(editable=False, max_length=200)),
-                ('active', models.BooleanField(default=True, verbose_name='Aktiv')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("lab_id", models.UUIDField(editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Angelegt"
+                    ),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Geändert"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(db_default=1, editable=False, verbose_name="Stand")),
+                ("display_name", dentatool.protection.vault.SealedText(max_length=120, verbose_name="Name")),
+                ("sign_in_name", dentatool.protection.vault.SealedText(verbose_name="Anmeldename (E-Mail)")),
+                ("sign_in_key", models.BinaryField(max_length=32)),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("owner", "Inhaberin oder Inhaber"),
+                            ("office", "Büro und Abrechnung"),
+                            ("technician", "Zahntechnik"),
+                            ("courier", "Versand und Botendienst"),
+                            ("reader", "Nur lesen"),
+                        ],
+                        max_length=20,
+                        verbose_name="Rolle",
+                    ),
+                ),
+                ("password_hash", models.CharField(editable=False, max_length=200)),
+                ("active", models.BooleanField(default=True, verbose_name="Aktiv")),
             ],
             options={
-                'verbose_name': 'Konto',
-                'verbose_name_plural': 'Konten',
-                'constraints': [models.UniqueConstraint(fields=('lab_id', 'sign_in_key'), name='account_sign_in_once')],
+                "verbose_name": "Konto",
+                "verbose_name_plural": "Konten",
+                "constraints": [models.UniqueConstraint(fields=("lab_id", "sign_in_key"), name="account_sign_in_once")],
             },
         ),
         migrations.CreateModel(
-            name='Entry',
+            name="Entry",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('lab_id', models.UUIDField(editable=False)),
-                ('at', models.DateTimeField(verbose_name='Zeitpunkt')),
-                ('actor_id', models.UUIDField(null=True, verbose_name='Person')),
-                ('mode', models.CharField(max_length=20, verbose_name='Art des Zugangs')),
-                ('origin', models.CharField(max_length=45, verbose_name='Netzadresse')),
-                ('request_id', models.CharField(max_length=36, verbose_name='Vorgang')),
-                ('kind', models.CharField(max_length=10, verbose_name='Art')),
-                ('what', models.CharField(max_length=80, verbose_name='Tabelle oder Ereignis')),
-                ('record_id', models.UUIDField(null=True, verbose_name='Datensatz')),
-                ('action', models.CharField(max_length=80, verbose_name='Handlung')),
-                ('changes', models.JSONField(verbose_name='Änderungen')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("lab_id", models.UUIDField(editable=False)),
+                ("at", models.DateTimeField(verbose_name="Zeitpunkt")),
+                ("actor_id", models.UUIDField(null=True, verbose_name="Person")),
+                ("mode", models.CharField(max_length=20, verbose_name="Art des Zugangs")),
+                ("origin", models.CharField(max_length=45, verbose_name="Netzadresse")),
+                ("request_id", models.CharField(max_length=36, verbose_name="Vorgang")),
+                ("kind", models.CharField(max_length=10, verbose_name="Art")),
+                ("what", models.CharField(max_length=80, verbose_name="Tabelle oder Ereignis")),
+                ("record_id", models.UUIDField(null=True, verbose_name="Datensatz")),
+                ("action", models.CharField(max_length=80, verbose_name="Handlung")),
+                ("changes", models.JSONField(verbose_name="Änderungen")),
             ],
             options={
-                'verbose_name': 'Protokolleintrag',
-                'verbose_name_plural': 'Protokoll',
-                'ordering': ['-at'],
-                'indexes': [models.Index(fields=['lab_id', 'at'], name='entry_by_time'), models.Index(fields=['lab_id', 'record_id', 'at'], name='entry_by_record')],
+                "verbose_name": "Protokolleintrag",
+                "verbose_name_plural": "Protokoll",
+                "ordering": ["-at"],
+                "indexes": [
+                    models.Index(fields=["lab_id", "at"], name="entry_by_time"),
+                    models.Index(fields=["lab_id", "record_id", "at"], name="entry_by_record"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='LabKey',
+            name="LabKey",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('lab_id', models.UUIDField(editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Angelegt')),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Geändert')),
-                ('version', models.PositiveIntegerField(db_default=1, editable=False, verbose_name='Stand')),
-                ('kind', models.CharField(choices=[('data', 'Werte'), ('index', 'Suche'), ('file', 'Dateien')], max_length=5, verbose_name='Art')),
-                ('key_version', models.PositiveIntegerField(verbose_name='Fassung')),
-                ('wrapped', models.BinaryField(max_length=64, verbose_name='Verpackter Schlüssel')),
-                ('retired_at', models.DateTimeField(editable=False, null=True, verbose_name='Abgelöst')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("lab_id", models.UUIDField(editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Angelegt"
+                    ),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Geändert"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(db_default=1, editable=False, verbose_name="Stand")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("data", "Werte"), ("index", "Suche"), ("file", "Dateien")],
+                        max_length=5,
+                        verbose_name="Art",
+                    ),
+                ),
+                ("key_version", models.PositiveIntegerField(verbose_name="Fassung")),
+                ("wrapped", models.BinaryField(max_length=64, verbose_name="Verpackter Schlüssel")),
+                ("retired_at", models.DateTimeField(editable=False, null=True, verbose_name="Abgelöst")),
             ],
             options={
-                'verbose_name': 'Schlüssel',
-                'verbose_name_plural': 'Schlüssel',
-                'constraints': [models.UniqueConstraint(fields=('lab_id', 'kind', 'key_version'), name='lab_key_once'), models.CheckConstraint(condition=models.Q(('kind__in', ['data', 'index', 'file'])), name='lab_key_kind')],
+                "verbose_name": "Schlüssel",
+                "verbose_name_plural": "Schlüssel",
+                "constraints": [
+                    models.UniqueConstraint(fields=("lab_id", "kind", "key_version"), name="lab_key_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["data", "index", "file"])), name="lab_key_kind"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Laboratory',
+            name="Laboratory",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120, verbose_name='Labor')),
-                ('idle_minutes', models.PositiveSmallIntegerField(default=15, verbose_name='Abmeldung nach Minuten ohne Bedienung')),
-                ('active', models.BooleanField(default=True, verbose_name='Aktiv')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='Angelegt')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=120, verbose_name="Labor")),
+                (
+                    "idle_minutes",
+                    models.PositiveSmallIntegerField(default=15, verbose_name="Abmeldung nach Minuten ohne Bedienung"),
+                ),
+                ("active", models.BooleanField(default=True, verbose_name="Aktiv")),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="Angelegt")),
             ],
             options={
-                'verbose_name': 'Labor',
-                'verbose_name_plural': 'Labore',
-                'constraints': [models.CheckConstraint(condition=models.Q(('idle_minutes__range', (5, 60))), name='idle_in_range')],
+                "verbose_name": "Labor",
+                "verbose_name_plural": "Labore",
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("idle_minutes__range", (5, 60))), name="idle_in_range")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Session',
+            name="Session",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('lab_id', models.UUIDField(editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Angelegt')),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Geändert')),
-                ('version', models.PositiveIntegerField(db_default=1, editable=False, verbose_name='Stand')),
-                ('token_hash', models.BinaryField(max_length=32)),
-                ('device', models.CharField(blank=True, max_length=120, verbose_name='Gerät')),
-                ('origin', models.CharField(blank=True, max_length=45, verbose_name='Netzadresse')),
-                ('started_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='Angemeldet')),
-                ('last_action_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='Zuletzt bedient')),
-                ('expires_at', models.DateTimeField(verbose_name='Spätestens beendet')),
-                ('ended_at', models.DateTimeField(null=True, verbose_name='Beendet')),
-                ('account', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, to='protection.account', verbose_name='Konto')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("lab_id", models.UUIDField(editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Angelegt"
+                    ),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Geändert"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(db_default=1, editable=False, verbose_name="Stand")),
+                ("token_hash", models.BinaryField(max_length=32)),
+                ("device", models.CharField(blank=True, max_length=120, verbose_name="Gerät")),
+                ("origin", models.CharField(blank=True, max_length=45, verbose_name="Netzadresse")),
+                ("started_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="Angemeldet")),
+                (
+                    "last_action_at",
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="Zuletzt bedient"),
+                ),
+                ("expires_at", models.DateTimeField(verbose_name="Spätestens beendet")),
+                ("ended_at", models.DateTimeField(null=True, verbose_name="Beendet")),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="protection.account",
+                        verbose_name="Konto",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'Sitzung',
-                'verbose_name_plural': 'Sitzungen',
+                "verbose_name": "Sitzung",
+                "verbose_name_plural": "Sitzungen",
             },
         ),
     ]

@@ -31,8 +31,7 @@ _BUSY = (
     "Diese Daten werden gerade an anderer Stelle geändert. Es wurde nichts gespeichert.",
     "Laden Sie die Seite neu und versuchen Sie es noch einmal.",
 )
-_FOR_PEOPLE = {
-    "DT": None,
+_FOR_PEOPLE: dict[str, tuple[int, str, str, str]] = {
     "55": _BUSY,  # lock not available
     "40": _BUSY,  # deadlock, serialization failure
     "57": _BUSY,  # statement timeout
@@ -111,7 +110,10 @@ class Gate:
 
     def _serve_inside(self, request: HttpRequest, row: tuple[Any, ...]) -> HttpResponse:
         with laboratory(
-            row[1], actor=row[2], origin=origin_of(request), request_id=request.request_id  # type: ignore[attr-defined]
+            row[1],
+            actor=row[2],
+            origin=origin_of(request),
+            request_id=request.request_id,  # type: ignore[attr-defined]
         ):
             person = person_of(row)
             request.person = request.account = person  # type: ignore[attr-defined]
@@ -167,8 +169,11 @@ class Gate:
                 "Geschützte Angaben können im Moment nicht gespeichert werden. Es wurde nichts gespeichert.",
                 "Versuchen Sie es in einigen Minuten noch einmal. Hält es an, rufen Sie den Betreiber an.",
             )
-        if isinstance(error, DatabaseError) and (code := _sqlstate(error) or "") and code[:2] in _FOR_PEOPLE:
-            return self._refuse(request, error) if code.startswith("DT") else error_page(request, *_FOR_PEOPLE[code[:2]])
+        code = _sqlstate(error) if isinstance(error, DatabaseError) else None
+        if code is not None and code.startswith("DT"):
+            return self._refuse(request, error)  # type: ignore[arg-type]
+        if code is not None and code[:2] in _FOR_PEOPLE:
+            return error_page(request, *_FOR_PEOPLE[code[:2]])
         if isinstance(error, DataError):  # the driver itself refused, a null character for instance
             return error_page(request, *_FOR_PEOPLE["22"])
         return None
@@ -183,7 +188,9 @@ class Gate:
             request,
             409,
             "Das lässt sich nicht mehr ändern" if code == "DT006" else "Der Vorgang wurde abgewiesen",
-            "Ausgestellte Belege bleiben unverändert." if code == "DT006" else "Die Datenbank hat den Zugriff abgelehnt.",
+            "Ausgestellte Belege bleiben unverändert."
+            if code == "DT006"
+            else "Die Datenbank hat den Zugriff abgelehnt.",
             "Nutzen Sie „Storno und Kopie“." if code == "DT006" else "Melden Sie sich neu an.",
         )
 
@@ -201,7 +208,12 @@ class Gate:
 
 def error_page(request: HttpRequest, status: int, title: str, message: str, what_to_do: str = "") -> HttpResponse:
     """An error as a page of the product, with the reference that support can look up."""
-    facts = {"title": title, "message": message, "what_to_do": what_to_do, "reference": getattr(request, "request_id", "")[:8]}
+    facts = {
+        "title": title,
+        "message": message,
+        "what_to_do": what_to_do,
+        "reference": getattr(request, "request_id", "")[:8],
+    }
     return render(request, "kit/error.html", facts, status=status)
 
 
@@ -212,7 +224,7 @@ def _with_cookie(request: HttpRequest, response: HttpResponse) -> HttpResponse:
         response.set_cookie(COOKIE, token, secure=True, httponly=True, samesite="Lax")
     elif token == "":
         response.set_cookie(COOKIE, "", max_age=0, secure=True, httponly=True, samesite="Lax")
-        response.headers["Clear-Site-Data"] = '"cache", "storage"'
+        response.headers["Clear-Site-Data"] = '"cache"'
     return response
 
 

@@ -43,10 +43,12 @@ class Account(Record):
         ]
 
     def __str__(self) -> str:
-        return self.display_name
+        return str(self.display_name)
 
     @classmethod
-    def create(cls, *, display_name: str, sign_in_name: str, role: str, password: str = "", password_hash: str = "") -> "Account":
+    def create(
+        cls, *, display_name: str, sign_in_name: str, role: str, password: str = "", password_hash: str = ""
+    ) -> "Account":
         """A new account of the laboratory whose pass is in force."""
         return cls.objects.create(
             display_name=display_name,
@@ -70,7 +72,9 @@ class Session(Record):
     ended_at = models.DateTimeField("Beendet", null=True)
 
     not_sealed: ClassVar[dict[str, str]] = {"token_hash": "SHA-256 eines zufälligen Schlüssels von 256 Bit"}
-    audit_skip: ClassVar[dict[str, str]] = {"last_action_at": "ändert sich bei jeder Bedienung und besagt allein nichts"}
+    audit_skip: ClassVar[dict[str, str]] = {
+        "last_action_at": "ändert sich bei jeder Bedienung und besagt allein nichts"
+    }
     audit_hide: ClassVar[dict[str, str]] = {"token_hash": "Prüfwert eines Zugangs"}
 
     class Meta:

@@ -17,7 +17,12 @@ def record_event(event: str, about: Record | None = None, **facts: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "select protection.record_event(%s, %s, %s, %s)",
-            [event, about._meta.db_table if about else None, about.pk if about else None, json.dumps(facts, default=str)],
+            [
+                event,
+                about._meta.db_table if about else None,
+                about.pk if about else None,
+                json.dumps(facts, default=str),
+            ],
         )
 
 

@@ -14,9 +14,9 @@ class Entry(Record):
     audited = False
     not_sealed: ClassVar[dict[str, str]] = {}
 
-    created_at = None
-    changed_at = None
-    version = None
+    created_at = None  # type: ignore[assignment]  # an entry has its own time and never changes
+    changed_at = None  # type: ignore[assignment]
+    version = None  # type: ignore[assignment]
 
     at = models.DateTimeField("Zeitpunkt")
     actor_id = models.UUIDField("Person", null=True)
@@ -51,3 +51,6 @@ class PlatformEvent(models.Model):
 
     class Meta:
         verbose_name, verbose_name_plural = "Ereignis der Plattform", "Ereignisse der Plattform"
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.at:%d.%m.%Y %H:%M}"

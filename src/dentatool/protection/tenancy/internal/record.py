@@ -26,7 +26,7 @@ def current_lab_id() -> UUID:
     return current().lab_id
 
 
-class Id(models.UUIDField):
+class Id(models.UUIDField[Any, Any]):
     """A UUID that fills itself in. Migrations know it as a plain UUIDField and nothing of ours."""
 
     def deconstruct(self) -> tuple[str, str, Any, Any]:
@@ -43,9 +43,10 @@ def join_within_laboratory(key: "models.ForeignKey[Any, Any]") -> None:
     """
 
     def also_same_laboratory(alias: str, related_alias: str) -> WhereNode:
-        theirs = key.related_model._meta.get_field("lab_id").get_col(alias)
-        ours = key.model._meta.get_field("lab_id").get_col(related_alias)
-        return WhereNode([Exact(theirs, ours)])
+        theirs: Any = key.related_model._meta.get_field("lab_id")
+        ours: Any = key.model._meta.get_field("lab_id")
+        same: Any = Exact(theirs.get_col(alias), ours.get_col(related_alias))
+        return WhereNode([same])
 
     key.get_extra_restriction = also_same_laboratory  # type: ignore[method-assign]
 
@@ -57,8 +58,8 @@ class RecordBase(ModelBase):
         model = super().__new__(mcs, name, bases, attrs, **kwargs)
         for field in model._meta.local_fields:  # type: ignore[attr-defined]
             if isinstance(field, models.ForeignKey):
-                field.db_constraint = False
-                field.db_index = False
+                left_out: Any = field
+                left_out.db_constraint = left_out.db_index = False
                 join_within_laboratory(field)
         return model
 

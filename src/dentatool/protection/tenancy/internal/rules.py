@@ -63,7 +63,9 @@ def _problems_of_record(model: type[Record]) -> Iterator[str]:
 
 
 def _looks_personal(field: "models.Field[object, object]") -> bool:
-    kept_open = isinstance(field, (models.CharField, models.TextField, models.DateField, models.JSONField, models.EmailField))
+    kept_open = isinstance(
+        field, (models.CharField, models.TextField, models.DateField, models.JSONField, models.EmailField)
+    )
     return kept_open and field.name not in _STAMPS and bool(_PERSONAL.search(field.name))
 
 

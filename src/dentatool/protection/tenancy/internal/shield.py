@@ -8,6 +8,7 @@ import hashlib
 import hmac
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from django.apps import apps
 from django.db import connection, models, transaction
@@ -128,7 +129,7 @@ def _frozen(model: type[Record]) -> Iterator[str]:
             f'when (old."{frozen.once}" is not null) execute function protection.refuse_change()'
         )
     else:
-        field = model._meta.get_field(frozen.by)
+        field: Any = model._meta.get_field(frozen.by)
         parent = field.related_model
         yield (
             f'create trigger dentatool_frozen before insert or update or delete on "{table}" for each row '
