@@ -129,3 +129,44 @@ def test_a_price_typed_by_a_person_leaves_the_list(house):
 
         change_position(line, {"manual": False})
         assert (line.price_cents, line.price_valid_from) == (845, date(2026, 1, 1))
+
+
+def test_a_line_does_not_slip_into_an_order_while_it_is_billed(house):
+    """One person issues the invoice, the other adds a line in the same moment: one of them must wait and be refused."""
+    from concurrent.futures import ThreadPoolExecutor
+    from threading import Event
+
+    from django.db import connection
+
+    from dentatool.kit.errors import NotYet
+    from dentatool.orders.actions import add_position, mark_billed
+    from dentatool.orders.models import Order
+    from dentatool.orders.workflow import State
+
+    with house.at_work():
+        order = house.order(state=State.FINISHED)
+        add_position(order, art="BEL", number="0010")
+    billed, read = Event(), Event()
+
+    def add() -> str:
+        try:
+            with house.at_work("office"):
+                stale = Order.objects.select_related("practice").get(pk=order.pk)
+                read.set()
+                billed.wait(10)
+                add_position(stale, art="BEL", number="0120")
+                return "added"
+        except NotYet:
+            return "refused"
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as other:
+        answer = other.submit(add)
+        read.wait(10)
+        with house.at_work():
+            mark_billed(Order.objects.get(pk=order.pk))
+            billed.set()
+        assert answer.result(20) == "refused"
+    with house.at_work():
+        assert prices(order) == [("0010", 845)]

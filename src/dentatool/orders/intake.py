@@ -11,7 +11,7 @@ from django.utils.timezone import localdate
 
 from dentatool.catalogue.models import ServiceChain
 from dentatool.kit.errors import NotYet
-from dentatool.orders.lines import Repriced, apply_chain, reprice
+from dentatool.orders.lines import Repriced, first_lines, reprice
 from dentatool.orders.models import NumberState, Order, OrderTooth, Patient
 from dentatool.orders.numbering import next_number
 from dentatool.orders.workflow import State
@@ -77,16 +77,18 @@ def create_order(
         state=state,
     )
     set_order_number(order, ordered.order_number)
+    marked = dict(teeth or {})
+    order.teeth_text = format_teeth(marked)[:200]
     try:
         with transaction.atomic():
             order.number = next_number(received)
             order.save(force_insert=True)
     except IntegrityError:
         return _twin_of(intake_key)
-    set_teeth(order, teeth or {})
+    OrderTooth.objects.bulk_create(OrderTooth(order=order, tooth=tooth, part=part) for tooth, part in marked.items())
     learn_location(order)
     if chain is not None:
-        apply_chain(order, chain, variables or {})
+        first_lines(order, chain, variables or {})
     return order
 
 
@@ -143,9 +145,9 @@ def set_teeth(order: Order, marked: Mapping[int, str]) -> None:
         if number in known and known[number].part != part:
             known[number].part = part
             known[number].save(update_fields=["part"])
-    text = format_teeth(marked)
+    text = format_teeth(marked)[:200]
     if text != order.teeth_text:
-        order.teeth_text = text[:200]
+        order.teeth_text = text
         order.save(update_fields=["teeth_text"])
 
 

@@ -36,16 +36,22 @@ def require_open(order: Order) -> None:
         )
 
 
-@transaction.atomic
+def lock_open(order: Order) -> None:
+    """The same for deeds: nobody bills the order until this transaction ends."""
+    order.state = Order.objects.select_for_update().values_list("state", flat=True).get(pk=order.pk)
+    require_open(order)
+
+
 def add_position(order: Order, **values: Any) -> Position:
     """Append a line. A BEL line without price is priced by the list; tax follows the practice and the day."""
-    return _append(order, [values])[0]
+    lock_open(order)
+    return _append(order, [values], last=_last_rank(order))[0]
 
 
 @transaction.atomic
 def change_position(position: Position, changed: Mapping[str, Any]) -> Position:
     """Store the changed fields. A typed price makes the line a person's own: no list overwrites it."""
-    require_open(position.order)
+    lock_open(position.order)
     for name, value in changed.items():
         setattr(position, name, value)
     if position.manual:
@@ -56,17 +62,16 @@ def change_position(position: Position, changed: Mapping[str, Any]) -> Position:
     return position
 
 
-@transaction.atomic
 def remove_position(position: Position) -> None:
     """Take a line off the order."""
-    require_open(position.order)
+    lock_open(position.order)
     position.delete()
 
 
 @transaction.atomic
 def reorder_positions(order: Order, ids: Sequence[UUID]) -> None:
     """Put the lines in this order; lines that are not named keep their place behind."""
-    require_open(order)
+    lock_open(order)
     place = {key: rank for rank, key in enumerate(ids, start=1)}
     for rank, position in enumerate(
         sorted(order.positions.all(), key=lambda each: place.get(each.pk, 10_000)), start=1
@@ -86,17 +91,21 @@ def move_position(position: Position, *, up: bool) -> None:
         reorder_positions(position.order, ids)
 
 
-@transaction.atomic
 def apply_chain(order: Order, chain: ServiceChain, variables: Mapping[str, int]) -> list[Position]:
     """Add the chain's lines with the quantities of its formulas; lines that count to nought are left out."""
-    require_open(order)
-    return _append(order, chain_lines(chain, variables))
+    lock_open(order)
+    return _append(order, chain_lines(chain, variables), last=_last_rank(order))
+
+
+def first_lines(order: Order, chain: ServiceChain, variables: Mapping[str, int]) -> list[Position]:
+    """The same for an order that was made in this very transaction: nobody else knows it yet."""
+    return _append(order, chain_lines(chain, variables), last=0)
 
 
 @transaction.atomic
 def reprice(order: Order) -> Repriced:
     """Give every line that no person priced the price of its list on the order's day; say what changed."""
-    require_open(order)
+    lock_open(order)
     positions = list(order.positions.all())
     numbers = {position.number for position in positions if position.art == Art.BEL and not position.manual}
     plan = plan_prices(positions, finder(order, numbers), order.priced_on)
@@ -164,10 +173,12 @@ def bel_text(number: str) -> str:
     return bel.short_text(number) or ""
 
 
-def _append(order: Order, lines: Sequence[Mapping[str, Any]]) -> list[Position]:
+def _last_rank(order: Order) -> int:
+    return order.positions.aggregate(last=Max("rank"))["last"] or 0
+
+
+def _append(order: Order, lines: Sequence[Mapping[str, Any]], *, last: int) -> list[Position]:
     """Lines behind the last one, priced at once and stored at once."""
-    require_open(order)
-    last = order.positions.aggregate(last=Max("rank"))["last"] or 0
     usual = usual_vat(order)
     positions = [
         Position(order=order, rank=rank, **{"vat_permille": usual, **line})

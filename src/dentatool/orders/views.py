@@ -35,7 +35,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
     with_names = may_see and request.GET.get("namen") == "1"
     today = localdate()
     found = queries.orders_wanted(wanted, today=today, may_see_patients=may_see)
-    shown = page_of(request, queries.row_values(found, with_names=with_names))
+    shown = page_of(request, queries.row_values(found, with_names=with_names), counted=found)
     here = wanted.view or ("alle" if search else "offen")
     facts = {
         "form": form,
