@@ -213,3 +213,38 @@ def test_a_folder_prepared_by_someone_else_is_refused(open_folder: Path) -> None
 
     with pytest.raises(UnsafePlace):
         private_folder(trap, places.account)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has another account to look after")
+def test_below_a_closed_folder_root_keeps_the_data_elsewhere_and_finds_them_again(open_folder: Path) -> None:
+    closed = open_folder / "closed"
+    closed.mkdir(mode=0o700)
+    first = settle(closed / "postgres")
+    try:
+        assert first.moved
+        assert not first.home.is_relative_to(open_folder)
+        assert (closed / "postgres").resolve() == first.home
+        assert settle(closed / "postgres") == first
+
+        (closed / "postgres").unlink()  # the project was deleted and cloned anew: its data are not adopted
+        second = settle(closed / "postgres")
+
+        assert second.home != first.home
+        second.log.rmdir()
+        second.socket.rmdir()
+        second.home.rmdir()
+    finally:
+        first.log.rmdir()
+        first.socket.rmdir()
+        first.home.rmdir()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has another account to look after")
+def test_data_whose_way_was_closed_are_not_left_behind_silently(open_folder: Path) -> None:
+    closed = open_folder / "closed"
+    closed.mkdir(mode=0o711)
+    settle(closed / "postgres")
+    closed.chmod(0o700)
+
+    with pytest.raises(UnsafePlace, match="chmod o.x"):
+        settle(closed / "postgres")

