@@ -317,6 +317,18 @@ def test_two_people_at_one_order_see_both_values(house):
     assert only_order(house).tray == "S1"
 
 
+def test_a_patient_may_be_named_later(house):
+    client = house.client()
+    client.post("/auftraege/neu/", slip(patient_name="", pseudonym=""))
+    order = only_order(house)
+    form = {"version": str(order.version), "order_number": RIGHT, "kind": "Krone", "area": "ZE", "care": "regel",
+            "teeth": "14:krone", "received_on": "02.03.2026", "due_on": "12.03.2026", "pseudonym": "4711"}  # fmt: skip
+
+    assert order.patient is None
+    assert client.post(order.get_absolute_url() + "bearbeiten/", form).status_code == 302
+    assert only_order(house).patient.pseudonym == "4711"
+
+
 def test_changing_the_day_tells_the_differences(house):
     client = house.client()
     client.post("/auftraege/neu/", slip(received_on="01.12.2025", due_on="31.12.2025"))

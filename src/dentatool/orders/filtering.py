@@ -30,12 +30,12 @@ class FilterForm(Form):
         super().__init__(*args, **kwargs)
         choices = [*VIEWS.items(), *((state.value, label) for state, label in LABELS.items())]
         self.fields["status"].choices = [("", "offen"), *choices[1:]]
-        self.fields["praxis"].queryset = Practice.objects.order_by("name")
+        self.fields["praxis"].queryset = Practice.objects.only("customer_number", "name").order_by("name")
 
     def shown(self) -> dict[str, Any]:
         """What the filter bar's template needs, with what was typed."""
         typed = {name: str(self.data.get(name, ""))[:80] for name in self.fields}
-        practices = Practice.objects.order_by("name").values_list("id", "name")
+        practices = Practice.objects.only("customer_number", "name").order_by("name").values_list("id", "name")
         return {
             "typed": typed,
             "status_options": _options(self.fields["status"].choices, typed["status"]),

@@ -10,6 +10,7 @@ from dentatool.catalogue.models import ServiceChain
 from dentatool.kit.forms import DateField, Form, ModelForm, MoneyField, QuantityField, RecordChoiceField, TeethField
 from dentatool.orders.choosing import chain_named, practice_typed
 from dentatool.orders.models import AREAS, Art, Care, Insurance, Order, Patient, Position
+from dentatool.orders.patients import PatientFacts
 from dentatool.practices.models import Dentist, Practice
 from dentatool.values.money import Unreadable
 from dentatool.values.order_number import LONGEST, check, normalise
@@ -98,6 +99,8 @@ class OrderForm(ModelForm):
     order_number = OrderNumberField(label=_("Auftragsnummer"))
     dentist = RecordChoiceField(Dentist.objects.none(), label=_("Behandler"), required=False)
     teeth = TeethField(label=_("Zähne"), required=False)
+    patient_name = forms.CharField(label=_("Patient"), max_length=120, required=False)
+    pseudonym = forms.CharField(label=_("Patientennummer"), max_length=40, required=False)
     received_on = DateField(label=_("Eingang"))
     due_on = DateField(label=_("Liefertermin"), required=False)
     delivered_on = DateField(label=_("Geliefert am"), required=False)
@@ -115,8 +118,10 @@ class OrderForm(ModelForm):
         if self.instance.is_settled:
             for name in set(self.fields) - settled_fields - {"version"}:
                 del self.fields[name]
-        else:
-            self.fields["dentist"].queryset = Dentist.objects.filter(practice_id=self.instance.practice_id)
+            return
+        self.fields["dentist"].queryset = Dentist.objects.filter(practice_id=self.instance.practice_id)
+        if self.instance.patient_id:  # whom an order is for is named once; corrections are made on the patient's card
+            del self.fields["patient_name"], self.fields["pseudonym"]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -126,8 +131,15 @@ class OrderForm(ModelForm):
         return cleaned
 
     def changes(self) -> dict[str, Any]:
-        """The changed columns of the order; teeth travel apart."""
-        return {name: self.cleaned_data[name] for name in self.changed_data if name not in ("teeth", "version")}
+        """The changed columns of the order; teeth and patient travel apart."""
+        apart = ("teeth", "version", "patient_name", "pseudonym")
+        return {name: self.cleaned_data[name] for name in self.changed_data if name not in apart}
+
+    def patient_facts(self) -> PatientFacts:
+        """What was typed about a patient whom the order lacked so far."""
+        return PatientFacts(
+            name=self.cleaned_data.get("patient_name", ""), pseudonym=self.cleaned_data.get("pseudonym", "")
+        )
 
 
 class PositionForm(Form):

@@ -13,7 +13,7 @@ from dentatool.kit.conflicts import both_values
 from dentatool.kit.errors import NotYet
 from dentatool.kit.lists import clean_search, page_of, sort_of
 from dentatool.orders import queries
-from dentatool.orders.actions import change_order, teeth_of, transition
+from dentatool.orders.actions import Repriced, change_order, patient_for, teeth_of, transition
 from dentatool.orders.filtering import FilterForm
 from dentatool.orders.forms import OrderForm, StepForm
 from dentatool.orders.intake import CHANGEABLE_WHEN_SETTLED
@@ -76,10 +76,22 @@ def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
             facts |= {"stored": stored, "differences": both_values(form, stored)}
             return render(request, "kit/record_conflict.html", facts, status=409)
         return render(request, "orders/edit.html", facts, status=422)
-    marked = form.cleaned_data["teeth"] if "teeth" in form.changed_data else None
-    tell_prices(request, change_order(_order(pk), form.changes(), teeth=marked))
+    try:
+        tell_prices(request, _stored(pk, form))
+    except NotYet as reason:
+        form.add_error(None, str(reason))
+        return render(request, "orders/edit.html", facts, status=422)
     messages.success(request, "Die Änderung ist gespeichert.")
     return redirect(order)
+
+
+def _stored(pk: UUID, form: OrderForm) -> Repriced:
+    """Store a valid form; the form's own instance already carries unsaved values, so the order is read afresh."""
+    order, changes = _order(pk), form.changes()
+    if (patient := patient_for(order.practice, form.patient_facts())) is not None:
+        changes["patient"] = patient
+    marked = form.cleaned_data["teeth"] if "teeth" in form.changed_data else None
+    return change_order(order, changes, teeth=marked)
 
 
 @page(Permission.ORDERS_MOVE)
