@@ -113,13 +113,17 @@ def test_fifty_megabytes_are_refused_without_being_kept(anna, upload):
     answer = anna.client().post(IMPORT, {"file": upload("11la0126.csv", b"x" * 50_000_000), "lab_type": "gewerbe"})
 
     assert answer.status_code == 422
-    assert answer.context["form"].errors["file"] == ["Die Datei ist größer als 1000 kB. Eine Preisliste hat etwa 20 kB."]
+    assert answer.context["form"].errors["file"] == [
+        "Die Datei ist größer als 1000 kB. Eine Preisliste hat etwa 20 kB."
+    ]
     assert lists_of(anna) == []
 
 
 @pytest.mark.parametrize("held", ["", "kein base64!", "AAAA", "QUJD" * 400_000])
 def test_a_carried_file_that_was_tampered_with_is_refused(anna, held):
-    answer = anna.client().post(IMPORT, {"held_name": "11la0126.csv", "held_content": held, "lab_type": "gewerbe", "save": "1"})
+    answer = anna.client().post(
+        IMPORT, {"held_name": "11la0126.csv", "held_content": held, "lab_type": "gewerbe", "save": "1"}
+    )
 
     assert answer.status_code == 422
     assert lists_of(anna) == []
@@ -214,7 +218,13 @@ def test_without_a_list_for_the_laboratory_the_page_warns(anna):
 
 @pytest.mark.parametrize(
     ("search", "numbers"),
-    [("001 0", ["001 0"]), ("0010", ["001 0"]), ("modell", ["001 0", "002 1"]), ("zzz", []), ("", ["001 0", "002 1", "933 0"])],
+    [
+        ("001 0", ["001 0"]),
+        ("0010", ["001 0"]),
+        ("modell", ["001 0", "002 1"]),
+        ("zzz", []),
+        ("", ["001 0", "002 1", "933 0"]),
+    ],
 )
 def test_prices_are_found_by_number_and_text(anna, search, numbers):
     with anna.at_work():
@@ -238,7 +248,9 @@ def test_another_laboratory_s_list_is_as_if_it_were_not_there(anna, bert, suffix
     assert lists_of(anna) == [("BY", "gewerbe", date(2026, 1, 1), "draft")]
 
 
-@pytest.mark.parametrize(("role", "look", "change"), [("office", 200, 200), ("technician", 200, 403), ("courier", 403, 403)])
+@pytest.mark.parametrize(
+    ("role", "look", "change"), [("office", 200, 200), ("technician", 200, 403), ("courier", 403, 403)]
+)
 def test_who_sees_and_who_takes_in_prices(anna, role, look, change):
     client = anna.client(role)
 

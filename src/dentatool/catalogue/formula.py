@@ -78,15 +78,15 @@ class _Reader:
         return total
 
     def _piece(self) -> int:
-        token = self._next()
-        if token is None:
+        word = self._next()
+        if word is None:
             raise FormulaError("Am Ende der Formel fehlt etwas.")
-        if token == "(":
+        if word == "(":
             return self._in_brackets()[0]
         self._at += 1
-        if token.isascii() and token.isdigit():
-            return int(token)
-        name = token.lower()
+        if word.isascii() and word.isdigit():
+            return int(word)
+        name = word.lower()
         if name in ("min", "max") and self._next() == "(":
             values = self._in_brackets(several=True)
             return min(values) if name == "min" else max(values)

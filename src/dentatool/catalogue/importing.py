@@ -59,7 +59,8 @@ def report_on(found: PriceFile, lab_type: str) -> list[str]:
     lines = [f"Fehlt: BEL {gap}" for gap in found.missing.get(lab_type, ())]
     if found.unknown_numbers:
         named = ", ".join(found.unknown_numbers[:10]) + (" …" if len(found.unknown_numbers) > 10 else "")
-        lines.append(f"{len(found.unknown_numbers)} Nummern gehören nicht zur BEL II und bleiben weg: {named}")
+        belong = "Nummern gehören" if len(found.unknown_numbers) > 1 else "Nummer gehört"
+        lines.append(f"{len(found.unknown_numbers)} {belong} nicht zur BEL II, ohne Übernahme: {named}")
     lines += list(found.remarks[:MOST_IN_REPORT])
     if len(found.remarks) > MOST_IN_REPORT:
         lines.append(f"… und {len(found.remarks) - MOST_IN_REPORT} weitere Hinweise")

@@ -75,7 +75,8 @@ class ImportForm(Form):
             self._hold(name, data)
 
     def _hold(self, name: str, data: bytes) -> None:
-        """Let the page carry the file, whatever else is wrong with the form."""
+        """Let the page carry the file, whatever else is wrong with the form, and ask for the rest in earnest."""
+        self.fields["region"].required = self.fields["valid_from"].required = True
         self.data = self.data.copy()
         self.data["held_name"] = name
         self.data["held_content"] = base64.b64encode(data).decode("ascii")

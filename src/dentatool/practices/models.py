@@ -90,7 +90,9 @@ class KnownLocation(Record):
 
     practice = models.ForeignKey(Practice, models.CASCADE, verbose_name=_("Praxis"), related_name="locations")
     number = models.CharField(
-        _("Standortnummer"), max_length=6, validators=[RegexValidator(r"^\d{6}$", _("Sechs Ziffern."))]
+        _("Standortnummer"),
+        max_length=6,
+        validators=[RegexValidator(r"\A[0-9]{6}\Z", _("Die Standortnummer hat genau sechs Ziffern."))],
     )
 
     class Meta:

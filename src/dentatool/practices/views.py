@@ -48,7 +48,7 @@ def dentist_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
         messages.success(request, "Die Änderung ist gespeichert.")
         return redirect("practice", dentist.practice_id)
     facts = {"form": form, "practice": dentist.practice, "title": "Behandler ändern"}
-    return render(request, "practices/part_form.html", facts, status=422 if form.is_bound else 200)
+    return render(request, "practices/part_form.html", facts, status=_status_of(form))
 
 
 @page(Permission.PRACTICES_CHANGE)
@@ -76,3 +76,8 @@ def location_remove(request: HttpRequest, pk: UUID) -> HttpResponse:
     location.delete()
     messages.success(request, f"Standortnummer {location.number} ist entfernt.")
     return redirect("practice", location.practice_id)
+
+
+def _status_of(form: DentistForm) -> int:
+    """409 when somebody else was quicker, 422 when something is to be put right."""
+    return 200 if not form.is_bound else 409 if form.conflict else 422

@@ -31,4 +31,5 @@ def laboratory_profile(request: HttpRequest) -> HttpResponse:
     for field in form.fields.values():
         field.disabled = not may_change
     facts = {"form": form, "may_change": may_change}
-    return render(request, "team/profile.html", facts, status=422 if form.is_bound else 200)
+    status = 200 if not form.is_bound else 409 if form.conflict else 422
+    return render(request, "team/profile.html", facts, status=status)

@@ -32,7 +32,14 @@ EVENTS = {
     "invoice.xml_downloaded": "XML-Datei heruntergeladen",
     "invoice.pdf_opened": "Rechnung als PDF geöffnet",
 }
-FACTS = {"path": "Adresse", "entries": "Einträge", "where": "Stelle", "format": "Format", "version": "Fassung", "bytes": "Bytes"}
+FACTS = {
+    "path": "Adresse",
+    "entries": "Einträge",
+    "where": "Stelle",
+    "format": "Format",
+    "version": "Fassung",
+    "bytes": "Bytes",
+}
 ACTIONS = {"insert": "angelegt", "update": "geändert", "delete": "gelöscht"}
 
 
