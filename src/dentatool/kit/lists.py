@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.core.paginator import InvalidPage, Page, Paginator
-from django.db.models import Case, F, Model, OrderBy, Q, QuerySet, Value, When
+from django.db.models import F, Model, OrderBy, Q, QuerySet
 from django.http import HttpRequest
 
 from dentatool.kit import formatting
@@ -100,6 +100,8 @@ class Listing:
         return [self._head(column) for column in self.columns]
 
     def _sorted(self, found: Any, order: Sequence[str]) -> Any:
+        if isinstance(found, Ranked) and self.sort_key:
+            found = found.unranked()
         if not isinstance(found, QuerySet):
             return found  # a search function that ranks keeps its order
         if not self.sort_key:
@@ -124,13 +126,21 @@ class Listing:
         )
 
 
-def page_of(request: HttpRequest, found: Any, per_page: int = PER_PAGE, key: str = "seite") -> Page[Any]:
-    """The page that `?seite=` names. Raises BadQuery for what is no number or beyond the end."""
+def page_of(
+    request: HttpRequest, found: Any, per_page: int = PER_PAGE, key: str = "seite", *, counted: Any = None
+) -> Page[Any]:
+    """The page that `?seite=` names. Raises BadQuery for what is no number or beyond the end.
+
+    `counted`: as many rows as `found`, but without the joins that only the shown columns need.
+    """
     typed = request.GET.get(key, "1")
     if not (typed.isascii() and typed.isdigit() and len(typed) <= 6 and 1 <= int(typed) <= MOST_PAGE):
         raise BadQuery("Die Seitenzahl in der Adresse ist keine Zahl, die es gibt.")
+    pages = Paginator(found, per_page)
+    if counted is not None:
+        pages.count = counted.count()
     try:
-        return Paginator(found, per_page).page(int(typed))
+        return pages.page(int(typed))
     except InvalidPage:
         raise BadQuery("Diese Seite gibt es nicht. Die Liste ist kürzer geworden oder der Filter ist enger.") from None
 
@@ -157,12 +167,27 @@ def _found(queryset: QuerySet[Any], search: Any, text: str) -> Any:
     return queryset
 
 
-def in_this_order(queryset: QuerySet[Any], ids: Sequence[Any]) -> QuerySet[Any]:
+class Ranked:
+    """Records found by a search that ranks. Only the page that is shown is fetched, in the order of the ids."""
+
+    def __init__(self, queryset: QuerySet[Any], ids: Sequence[Any]) -> None:
+        self.queryset, self.ids = queryset, ids
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, part: slice) -> list[Any]:
+        shown = self.queryset.in_bulk(self.ids[part])
+        return [shown[key] for key in self.ids[part] if key in shown]
+
+    def unranked(self) -> QuerySet[Any]:
+        """The same records for another order."""
+        return self.queryset.filter(pk__in=self.ids)
+
+
+def in_this_order(queryset: QuerySet[Any], ids: Sequence[Any]) -> Ranked:
     """The records with these ids, in this order: for `find_sealed`, which ranks."""
-    if not ids:
-        return queryset.none()
-    rank = Case(*(When(pk=key, then=Value(place)) for place, key in enumerate(ids)))
-    return queryset.filter(pk__in=ids).order_by(rank)
+    return Ranked(queryset, ids)
 
 
 def label_of(model: type[Model], column: Column) -> str:

@@ -9,7 +9,7 @@ from http.cookies import SimpleCookie
 from urllib.parse import urlencode
 from uuid import uuid4
 
-from dentatool.project.bench.client import Request, ask, connect
+from dentatool.project.bench.client import Request, connect
 from dentatool.project.bench.load import PASSWORD, SIGN_IN_NAME
 from dentatool.project.console import Failure
 

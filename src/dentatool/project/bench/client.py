@@ -36,7 +36,11 @@ def main() -> int:
     """Measure. Any answer but 200 and 302 ends the run: errors are fast and would look good."""
     order: dict[str, Any] = json.loads(sys.stdin.readline())
     connection = connect(order["port"])
-    headers = {"Host": f"localhost:{order['port']}", "Cookie": order["cookie"], "Origin": f"https://localhost:{order['port']}"}
+    headers = {
+        "Host": f"localhost:{order['port']}",
+        "Cookie": order["cookie"],
+        "Origin": f"https://localhost:{order['port']}",
+    }
     for request in order["warm"]:
         ask(connection, request, headers)
     print("ready", flush=True)

@@ -20,7 +20,24 @@ SIGN_IN_NAME, PASSWORD = "messung@labor.example", "Zirkon-Krone-36-mesial"
 _AT_ONCE = 50  # laboratories copied by one statement
 _PER_PASS = 500  # rows under one pass, well within its 60 seconds
 _OPEN_SHARE, _INVOICES = 0.15, 60
-_ONSETS = ("Al", "Ber", "Dor", "Eh", "Fal", "Gru", "Hof", "Kai", "Lin", "Mar", "Nie", "Ober", "Pfeil", "Ros", "Schu", "Wei")
+_ONSETS = (
+    "Al",
+    "Ber",
+    "Dor",
+    "Eh",
+    "Fal",
+    "Gru",
+    "Hof",
+    "Kai",
+    "Lin",
+    "Mar",
+    "Nie",
+    "Ober",
+    "Pfeil",
+    "Ros",
+    "Schu",
+    "Wei",
+)
 _MIDDLES = ("den", "gel", "hau", "ken", "len", "man", "nar", "rin", "sen", "ten", "wal", "zin", "bru", "dau", "kir")
 _ENDINGS = ("ach", "bauer", "berg", "eder", "hofer", "huber", "ing", "mann", "meier", "ner", "ski", "stätter", "müller")
 _FIRST = ("Anna", "Björn", "Clara", "Deniz", "Emil", "Fatma", "Georg", "Hanna", "Ida", "Jürgen", "Käthe", "Lars", "Mia")

@@ -13,7 +13,9 @@ import psycopg
 from dentatool.project.bench.load import Measured, copied_models, copy_rows
 
 _AT_ONCE = 50
-_OPEN = "('entwurf','eingegangen','in_planung','in_arbeit','ausser_haus','endkontrolle','fertig','rueckfrage','angehalten')"
+_OPEN = (
+    "('entwurf','eingegangen','in_planung','in_arbeit','ausser_haus','endkontrolle','fertig','rueckfrage','angehalten')"
+)
 Work = Callable[[psycopg.Cursor], Any]
 
 
@@ -65,16 +67,20 @@ def worklist(lab: UUID) -> Work:
     """Count, page and the practices of the filter."""
 
     def work(cursor: psycopg.Cursor) -> None:
-        _all(cursor, f"select count(*) from plain.orders_order where lab_id = %s and state in {_OPEN}", [lab])
-        _all(cursor, f"""
+        _all(cursor, "select count(*) from plain.orders_order where lab_id = %s and state = any(%s)", [lab, _OPEN])
+        _all(cursor, """
             select o.id, o.number, o.state, o.due_on, o.order_number, o.number_state, o.kind, o.teeth_text, o.tray,
                    p.name, p.customer_number, o.patient_id, a.pseudonym
-            from (select * from plain.orders_order where lab_id = %s and state in {_OPEN}
+            from (select * from plain.orders_order where lab_id = %s and state = any(%s)
                   order by due_on, id limit 25) o
             join plain.practices_practice p on p.lab_id = o.lab_id and p.id = o.practice_id
             left join plain.orders_patient a on a.lab_id = o.lab_id and a.id = o.patient_id
-            order by o.due_on, o.id""", [lab])  # fmt: skip
-        _all(cursor, "select id, customer_number, name from plain.practices_practice where lab_id = %s order by name", [lab])
+            order by o.due_on, o.id""", [lab, _OPEN])  # fmt: skip
+        _all(
+            cursor,
+            "select id, customer_number, name from plain.practices_practice where lab_id = %s order by name",
+            [lab],
+        )
 
     return work
 
@@ -92,15 +98,29 @@ def order_page(lab: UUID, order: UUID) -> Work:
             left join plain.orders_patient a on a.lab_id = o.lab_id and a.id = o.patient_id
             where o.lab_id = %s and o.id = %s""", [lab, order])  # fmt: skip
         assert found
-        _all(cursor, "select * from plain.orders_position where lab_id = %s and order_id = %s order by rank, id", [lab, order])
-        _all(cursor, "select tooth, part from plain.orders_ordertooth where lab_id = %s and order_id = %s", [lab, order])
+        _all(
+            cursor,
+            "select * from plain.orders_position where lab_id = %s and order_id = %s order by rank, id",
+            [lab, order],
+        )
+        _all(
+            cursor, "select tooth, part from plain.orders_ordertooth where lab_id = %s and order_id = %s", [lab, order]
+        )
         _all(cursor, "select region, lab_type, place from plain.team_laboratoryprofile where lab_id = %s", [lab])
         _all(cursor, """
             select p.id, p.name from plain.practices_knownlocation k
             join plain.practices_practice p on p.lab_id = k.lab_id and p.id = k.practice_id
             where k.lab_id = %s and k.number = %s order by k.id limit 1""", [lab, "422201"])  # fmt: skip
-        _all(cursor, "select number, text from plain.catalogue_article where lab_id = %s and active order by number", [lab])
-        _all(cursor, "select id, name from plain.catalogue_servicechain where lab_id = %s and active order by name", [lab])
+        _all(
+            cursor,
+            "select number, text from plain.catalogue_article where lab_id = %s and active order by number",
+            [lab],
+        )
+        _all(
+            cursor,
+            "select id, name from plain.catalogue_servicechain where lab_id = %s and active order by name",
+            [lab],
+        )
         _all(cursor, """
             select e.at, e.action, e.changes, c.display_name from plain.protection_entry e
             left join plain.protection_account c on c.lab_id = e.lab_id and c.id = e.actor_id
@@ -118,7 +138,9 @@ def create_order(lab: UUID) -> Work:
     """Look everything up, then patient, number, order, tooth and positions. The caller rolls back."""
 
     def work(cursor: psycopg.Cursor) -> None:
-        practice = _all(cursor, "select id from plain.practices_practice where lab_id = %s and customer_number = '1001'", [lab])
+        practice = _all(
+            cursor, "select id from plain.practices_practice where lab_id = %s and customer_number = '1001'", [lab]
+        )
         _all(cursor, "select id from plain.practices_dentist where lab_id = %s and practice_id = %s and active limit 2",
              [lab, practice[0][0]])  # fmt: skip
         lines = _all(cursor, """

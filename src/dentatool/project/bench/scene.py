@@ -47,7 +47,9 @@ class Scene:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -60,7 +62,9 @@ class Scene:
 
     def _migrate(self) -> None:
         command = [sys.executable, "-m", "dentatool.project.cli", "migrate"]
-        done = subprocess.run(command, env=self.instance.environment("owner"), capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, env=self.instance.environment("owner"), capture_output=True, text=True, check=False
+        )
         if done.returncode != 0:
             raise Failure(f"dentatool migrate ist gescheitert:\n{(done.stderr or done.stdout)[-3000:]}")
 
