@@ -1,23 +1,24 @@
 """Questions about invoices: the list, an order's documents, what is ready for export, whether the chain holds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Max, Min, Q, QuerySet, Sum
 
 from dentatool.billing.models import Invoice, Kind
 from dentatool.billing.snapshot import checksum, snapshot_of
 from dentatool.orders.models import Order
+from dentatool.practices.models import Practice
 
 STATES = {"entwurf": "Entwurf", "ausgestellt": "Ausgestellt", "storniert": "Storniert", "storno": "Storno"}
+_MOST_MONTHS = 36
 TONES = {"entwurf": "accent", "ausgestellt": "good", "storniert": "bad", "storno": "warn"}
 _COLUMNS = (
-    *("id", "number", "kind", "issued_at", "invoice_date", "delivered_on", "created_at"),
-    *("net_cents", "vat_cents", "gross_cents", "was_cancelled", "order_id"),
-    *("order__number", "order__order_number", "practice__name", "practice__customer_number"),
+    *("id", "number", "kind", "issued_at", "invoice_date", "delivered_on"),
+    *("net_cents", "gross_cents", "order_id", "practice_id"),
 )
 
 
@@ -50,18 +51,47 @@ class Row:
         return f"/rechnungen/{self.id}/"
 
 
-def row_of(values: dict[str, Any]) -> Row:
-    """A row of `values()` as a list shows it."""
+def rows_of(ids: Sequence[UUID]) -> list[Row]:
+    """These documents as lists show them, in this order. Four queries by key, however many there are.
+
+    Not one query with joins: under row-level security the planner knows no statistics of the joined tables and may
+    walk through whole laboratories for 25 rows (measured: 0.5 s instead of 4 ms at 20,000 invoices).
+    """
+    found = {values["id"]: values for values in Invoice.objects.filter(pk__in=ids).values(*_COLUMNS)}
+    orders = {values["order_id"] for values in found.values()}
+    practices = {values["practice_id"] for values in found.values()}
+    names = _Names(
+        orders={
+            key: rest for key, *rest in Order.objects.filter(pk__in=orders).values_list("pk", "number", "order_number")
+        },
+        practices=dict(Practice.objects.filter(pk__in=practices).values_list("pk", "name")),
+        cancelled=set(Invoice.objects.issued().filter(cancels__in=ids).values_list("cancels_id", flat=True)),
+    )
+    return [_row(found[key], names) for key in ids if key in found]
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What the rows of one page refer to."""
+
+    orders: dict[UUID, list[str]]
+    practices: dict[UUID, str]
+    cancelled: set[UUID | None]
+
+
+def _row(values: dict[str, Any], names: _Names) -> Row:
+    number, order_number = names.orders[values["order_id"]]
+    is_cancelled = values["id"] in names.cancelled
     return Row(
         id=values["id"],
         number=values["number"] or "Entwurf",
-        state=state_of(values["kind"], is_issued=values["issued_at"] is not None, is_cancelled=values["was_cancelled"]),
+        state=state_of(values["kind"], is_issued=values["issued_at"] is not None, is_cancelled=is_cancelled),
         invoice_date=values["invoice_date"],
         delivered_on=values["delivered_on"],
         order_id=values["order_id"],
-        order=values["order__number"],
-        order_number=values["order__order_number"],
-        practice=values["practice__name"],
+        order=number,
+        order_number=order_number,
+        practice=names.practices[values["practice_id"]],
         net_cents=values["net_cents"],
         gross_cents=values["gross_cents"],
     )
@@ -78,30 +108,37 @@ def state_of(kind: str, *, is_issued: bool, is_cancelled: bool) -> str:
 
 def listed(
     *, state: str = "", practice: UUID | None = None, month: date | None = None, text: str = ""
-) -> QuerySet[Any]:
-    """The documents of the list as plain values: drafts (no date, so first in falling order), then newest first."""
-    found = Invoice.objects.with_cancelled()
+) -> QuerySet[Invoice]:
+    """The documents of the list: drafts (no date, so first in falling order), then newest first.
+
+    No joins here: counting, summing and finding the page's ids touch one table and its index by date.
+    """
+    found = Invoice.objects.all()
     if state == "entwurf":
         found = found.drafts()
     elif state == "storno":
         found = found.issued().filter(kind=Kind.CANCELLATION)
     elif state:
-        found = found.issued().invoices().filter(was_cancelled=state == "storniert")
+        cancelled = Invoice.objects.issued().filter(kind=Kind.CANCELLATION).values("cancels")
+        wanted = Q(pk__in=cancelled)
+        found = found.issued().invoices().filter(wanted if state == "storniert" else ~wanted)
     if practice is not None:
         found = found.filter(practice=practice)
     if month is not None:
         found = found.filter(invoice_date__gte=month, invoice_date__lt=_next_month(month))
     for word in text.split()[:4]:
-        found = found.filter(
-            Q(number__icontains=word)
-            | Q(order__number__istartswith=word)
-            | Q(order__order_number__istartswith=word)
-            | Q(practice__name__icontains=word)
-        )
-    return found.order_by("-invoice_date", "-id").values(*_COLUMNS)
+        found = found.filter(_mentions(word))
+    return found.order_by("-invoice_date", "-id")
 
 
-def sums_of_list(found: QuerySet[Any]) -> dict[str, int]:
+def _mentions(word: str) -> Q:
+    """The word in the number, at the start of the order's numbers, or in the practice's name."""
+    orders = Order.objects.filter(Q(number__istartswith=word) | Q(order_number__istartswith=word))
+    practices = Practice.objects.filter(name__icontains=word)
+    return Q(number__icontains=word) | Q(order__in=orders.values("pk")) | Q(practice__in=practices.values("pk"))
+
+
+def sums_of_list(found: QuerySet[Invoice]) -> dict[str, int]:
     """Count and sums of the whole filtered list, drafts left out: they are no claims yet. One query."""
     issued = Q(issued_at__isnull=False)
     sums = found.order_by().aggregate(
@@ -114,14 +151,19 @@ def sums_of_list(found: QuerySet[Any]) -> dict[str, int]:
 
 
 def months_with_invoices() -> list[date]:
-    """The months of the filter, newest first."""
-    return list(Invoice.objects.issued().dates("invoice_date", "month", order="DESC")[:36])
+    """The months of the filter, newest first, at most three years. Reads both ends of the index, not all invoices."""
+    ends = Invoice.objects.aggregate(first=Min("invoice_date"), last=Max("invoice_date"))
+    if ends["last"] is None:
+        return []
+    months = [ends["last"].replace(day=1)]
+    while months[-1] > ends["first"] and len(months) < _MOST_MONTHS:
+        months.append((months[-1] - timedelta(days=1)).replace(day=1))
+    return [month for month in months if _next_month(month) > ends["first"]]
 
 
 def invoices_of(order: Order) -> list[Row]:
     """All documents of an order, oldest first."""
-    found = Invoice.objects.with_cancelled().filter(order=order).order_by("created_at")
-    return [row_of(values) for values in found.values(*_COLUMNS)]
+    return rows_of(list(Invoice.objects.filter(order=order).order_by("created_at").values_list("pk", flat=True)))
 
 
 def ready_for_export() -> QuerySet[Invoice]:

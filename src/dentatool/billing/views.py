@@ -14,7 +14,7 @@ from dentatool.billing.happenings import happenings_of
 from dentatool.billing.models import Invoice
 from dentatool.billing.paper.pdf import file_name
 from dentatool.billing.paper.wording import words_of
-from dentatool.billing.queries import STATES, TONES, listed, months_with_invoices, row_of, state_of, sums_of_list
+from dentatool.billing.queries import STATES, TONES, listed, months_with_invoices, rows_of, state_of, sums_of_list
 from dentatool.billing.snapshot import snapshot_of
 from dentatool.kit.lists import clean_search, page_of
 from dentatool.orders.models import Order
@@ -32,12 +32,12 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
     is_valid = form.is_valid()
     text = clean_search(request.GET.get("suche", ""))
     found = listed(**(form.wanted() if is_valid else {}), text=text)
-    shown = page_of(request, found)
+    shown = page_of(request, found.values_list("pk", flat=True))
     facts = {
         "form": form,
         "search": text,
         "page": shown,
-        "rows": [row_of(values) for values in shown],
+        "rows": rows_of(list(shown)),
         "sums": sums_of_list(found),
         "is_filtered": bool(text or request.GET.get("status") or request.GET.get("praxis") or request.GET.get("monat")),
     }
