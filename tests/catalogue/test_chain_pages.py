@@ -42,6 +42,16 @@ def test_a_line_that_comes_to_too_much_in_the_example_does_not_break_the_page(an
     assert (answer.status_code, answer.context["lines"][0]["example"]) == (200, "–")
 
 
+def test_on_an_order_such_a_line_is_told_in_words(anna):
+    from dentatool.kit.errors import NotYet
+    from dentatool.orders.lines import chain_lines
+
+    chain = chain_of(anna, n0010="1", n1024="999*kronen")
+
+    with anna.at_work(), pytest.raises(NotYet, match="Die Menge 1998 ist zu groß; höchstens 999"):
+        chain_lines(ServiceChain.objects.get(pk=chain), {"kronen": 2})
+
+
 def test_a_line_is_added_with_a_bel_number_and_with_an_own_one(anna):
     chain = chain_of(anna)
     with anna.at_work():

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from dentatool.catalogue import bel
-from dentatool.catalogue.formula import evaluate
+from dentatool.catalogue.formula import FormulaError, evaluate
 from dentatool.catalogue.models import ChainLine, ServiceChain
 from dentatool.catalogue.queries import NoPrice, price_of, prices_of
 from dentatool.kit.errors import NotYet
@@ -140,10 +140,11 @@ def chain_lines(chain: ServiceChain, variables: Mapping[str, int]) -> list[dict[
 
     Own services and materials come with the laboratory's own price: no list ever changes them.
     """
-    counted = [
-        (line, evaluate(line.formula, variables))
-        for line in chain.lines.select_related("article").order_by("rank", "id")
-    ]
+    lines = chain.lines.select_related("article").order_by("rank", "id")
+    try:
+        counted = [(line, evaluate(line.formula, variables)) for line in lines]
+    except FormulaError as reason:
+        raise NotYet(f"Leistungskette „{chain}“: {reason} Bitte die Menge in der Kette ändern.") from reason
     return [_chain_line(line) | {"quantity_milli": count * MILLI} for line, count in counted if count]
 
 
