@@ -71,7 +71,10 @@ class Patient(Record):
     class Meta:
         verbose_name, verbose_name_plural = _("Patient"), _("Patienten")
         ordering = ["pseudonym", "id"]
-        indexes = [models.Index(fields=["lab_id", "practice", "pseudonym"], name="patient_by_pseudonym")]
+        indexes = [
+            models.Index(fields=["lab_id", "practice", "pseudonym"], name="patient_by_pseudonym"),
+            models.Index(fields=["lab_id", "pseudonym", "id"], name="patient_by_number"),  # the list, as it is sorted
+        ]
 
     def __str__(self) -> str:
         return self.pseudonym or f"Patient {str(self.pk)[-6:]}"

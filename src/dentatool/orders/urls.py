@@ -38,7 +38,7 @@ urlpatterns = [
             Column("insurance", "Versicherung", phone=False),
         ],
         search=patients_found,
-        order=("practice__name", "pseudonym", "id"),
+        order=("pseudonym", "id"),
         queryset=lambda: Patient.objects.select_related("practice"),
         extra=orders_of,
         templates={"record": "orders/patient.html"},
