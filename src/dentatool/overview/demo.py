@@ -63,15 +63,22 @@ def create_demo() -> list[SignIn]:
 def _fill(lab_id: UUID, key: str, domain: str) -> list[SignIn]:
     found = []
     with laboratory(lab_id):
+        people = {Role.OWNER: Account.objects.get().pk}
         for role, person in _PEOPLE[key].items():
             if role == Role.OWNER:
                 continue
             sign_in_name = f"{role}@{domain}"
             password = secrets.token_urlsafe(PASSWORD_LENGTH)
-            Account.create(display_name=person, sign_in_name=sign_in_name, role=role, password=password)
+            account = Account.create(display_name=person, sign_in_name=sign_in_name, role=role, password=password)
+            people[role] = account.pk
             found.append(SignIn(_LABORATORIES[key][0], Role(role).label, sign_in_name, password))
     # A transaction for each slice: as in real life, the later builds on what the earlier committed.
-    for fill in (practices_demo.fill, catalogue_demo.fill, fill_orders, fill_invoices):
-        with laboratory(lab_id):
+    for fill, role in (
+        (practices_demo.fill, Role.OWNER),
+        (catalogue_demo.fill, Role.OWNER),
+        (fill_orders, Role.TECHNICIAN),
+        (fill_invoices, Role.OFFICE),
+    ):
+        with laboratory(lab_id, actor=people[role]):
             fill(key)
     return found
