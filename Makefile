@@ -2,7 +2,7 @@
 PYTHON ?= python3
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench setup setup-dev
+.PHONY: help run test check format bench soak setup setup-dev
 
 help: ## Diese Übersicht
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -23,6 +23,9 @@ format: setup-dev ## Code in die gemeinsame Form bringen
 
 bench: setup ## Geschwindigkeit mit allem Schutz, im Verhältnis zu SQL von Hand
 	@.venv/bin/dentatool bench
+
+soak: setup-dev ## Dauerprobe: Rechnungen ausstellen, während der Webserver 200-mal abgeschossen wird
+	@DENTATOOL_SOAK_KILLS=200 .venv/bin/python -m pytest tests/billing/test_killed_while_issuing.py
 
 setup:
 	@$(PYTHON) bootstrap.py run

@@ -1,6 +1,6 @@
 """Twenty people issue invoices over the network while the web server is killed again and again.
 
-`make soak` runs it for hours (DENTATOOL_SOAK_KILLS); `make test` kills ten times.
+`make test` kills ten times, `make soak` two hundred times (DENTATOOL_SOAK_KILLS).
 """
 
 import http.client

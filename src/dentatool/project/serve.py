@@ -25,22 +25,24 @@ def call(options: argparse.Namespace) -> int:
 def server_command(instance: Instance) -> list[str]:
     """granian with TLS 1.2 or newer, HTTP/1.1 and 2. WSGI: half of ASGI's cost with Django's ORM."""
     certificate, key = ensure_certificate(instance.var)
-    workers, threads = os.environ.get("DENTATOOL_WORKERS", "2"), os.environ.get("DENTATOOL_THREADS", "4")
-    return [
-        *(
-            sys.executable,
-            "-m",
-            "granian",
-            "--interface",
-            "wsgi",
-            "--host",
-            instance.host,
-            "--port",
-            str(instance.port),
-        ),
-        *("--workers", workers, "--blocking-threads", threads, "--backlog", "512", "--http", "auto", "--no-ws"),
-        *("--ssl-certificate", str(certificate), "--ssl-keyfile", str(key), "--ssl-protocol-min", "tls1.2"),
-        *("--log-level", "warning", "--no-access-log", "--workers-kill-timeout", "10", "--respawn-failed-workers"),
-        *("--respawn-interval", "0.5", "--http1-header-read-timeout", "10000", "--http2-max-headers-size", "65536"),
-        "dentatool.project.wsgi:application",
-    ]
+    options = {
+        "--interface": "wsgi",
+        "--host": instance.host,
+        "--port": str(instance.port),
+        "--workers": os.environ.get("DENTATOOL_WORKERS", "2"),
+        "--blocking-threads": os.environ.get("DENTATOOL_THREADS", "4"),
+        "--backlog": "512",
+        "--http": "auto",
+        "--ssl-certificate": str(certificate),
+        "--ssl-keyfile": str(key),
+        "--ssl-protocol-min": "tls1.2",
+        "--log-level": "warning",
+        "--workers-kill-timeout": "10",
+        "--respawn-interval": "0.5",
+        # A client may take 10 s for its head and send 64 KB of it; the defaults are 30 s and 16 MB.
+        "--http1-header-read-timeout": "10000",
+        "--http2-max-headers-size": "65536",
+    }
+    flags = ("--no-ws", "--no-access-log", "--respawn-failed-workers")
+    spelled = (part for option in options.items() for part in option)
+    return [sys.executable, "-m", "granian", *spelled, *flags, "dentatool.project.wsgi:application"]
