@@ -19,12 +19,12 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"  {mark} {each['name']:<26} {each['ours_us']:8.0f} gegen {each['raw_us']:8.0f} = {each['ratio']:5.2f}{note}"
     yield f"    Sitzung nachschlagen       {found['door_us']:8.0f} (kommt zu jeder Seite hinzu, hat kein Gegenstück)"
     yield ""
-    yield "Ganze Anfragen über TLS (ms):                Median      p95     Ziel   mal rohes SQL"
+    yield "Ganze Anfragen über TLS (ms):                Median      p95  ruhigste Runde   Ziel   mal rohes SQL"
     for each in found["requests"]:
         mark = {True: "✓", False: "✗", None: " "}[each["met"]]
         target = f"{each['target_ms']:6.0f}" if each["target_ms"] else "     –"
         yield (
-            f"  {mark} {each['name']:<26} {each['clients']} Clients {each['median_ms']:8.2f} {each['p95_ms']:8.2f} {target}"
+            f"  {mark} {each['name']:<26} {each['clients']} Clients {each['median_ms']:8.2f} {each['p95_ms']:8.2f} {each['quietest_ms']:15.2f} {target}"
             f" {each['times_raw']:10.1f}"
         )
     yield f"    Erste Suche nach Neustart (kalt): {', '.join(f'{ms:.0f}' for ms in found['search_cold_ms'])} ms"

@@ -183,6 +183,7 @@ def _request_result(name: str, clients: int, rounds: list[list[float]], duels: l
         "name": name,
         "clients": clients,
         "median_ms": median,
+        "quietest_ms": min(statistics.median(taken) for taken in rounds),
         "p95_ms": quantile([ms for taken in rounds for ms in taken], 0.95),
         "target_ms": target,
         "met": None if target is None else median <= target,
