@@ -1,16 +1,20 @@
 """The paper: the same bytes from the same invoice, every letter shown or replaced, nothing of it run as markup."""
 
+import json
 import re
 import subprocess
 from datetime import date
+from pathlib import Path
 
 import pytest
 
 from dentatool.billing.actions import cancel_invoice, draft_invoice, issue_invoice, pdf_of
 from dentatool.billing.models import Invoice
+from dentatool.billing.paper import pdf as pdf_module
 from dentatool.billing.paper.pdf import render
 from dentatool.billing.paper.wording import words_of
 
+LETTERS = Path(pdf_module.__file__).parent / "letters.json"
 LABORATORY = {
     **{
         "name": "Dentallabor Huber",
@@ -102,7 +106,7 @@ def test_a_draft_says_so_on_the_page_and_has_no_number(anna, finished_order):
 
 
 def test_the_watermark_stands_on_every_page_of_a_draft_and_on_no_invoice():
-    lines = [line(f"Leistung {rank}", rank) for rank in range(1, 60)]
+    lines = [line(f"Leistung {rank}", rank) for rank in range(1, 101)]
 
     def watermarks(is_draft):
         pdf = render(words_of(content(lines), is_draft=is_draft))
@@ -168,6 +172,21 @@ def test_no_letter_breaks_the_paper(text):
     words = words_of(content([line(text or "x", tooth=text[:60])], practice={**content([])["practice"], "name": text}))
 
     assert render(words).startswith(b"%PDF-1.")
+
+
+def test_every_letter_that_is_said_to_have_a_shape_has_one_in_any_company():
+    letters = [chr(code) for first, last in json.loads(LETTERS.read_text()) for code in range(first, last + 1)]
+    lines = [line("".join(letters[start : start + 90]), start) for start in range(0, len(letters), 90)]
+
+    for start in range(0, len(lines), 16):
+        assert render(words_of(content(lines[start : start + 16]))).startswith(b"%PDF-1.")
+
+
+def test_the_paper_is_tagged_for_readers_and_for_the_archive():
+    pdf = render(words_of(content([line()])))
+
+    for told in (b"pdfaid:part>3<", b"pdfaid:conformance>A<", b"pdfuaid:part>1<", b"/MarkInfo", b"/StructTreeRoot"):
+        assert told in pdf
 
 
 def test_a_letter_that_no_font_has_becomes_a_square():

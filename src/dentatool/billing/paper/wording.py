@@ -193,15 +193,22 @@ def _date_parts(content: Mapping[str, Any]) -> list[int]:
 
 
 def _clean(value: Any) -> Any:
-    """Every text without control characters, and with places where a very long word may be broken."""
+    """Every text in one Unicode form, without control characters, and with places where a very long word may break."""
     if isinstance(value, str):
-        shown = "".join(" " if unicodedata.category(letter) in ("Cc", "Cs", "Co", "Cn") else letter for letter in value)
-        return _LONG_WORD.sub(_breakable, shown)
+        return _LONG_WORD.sub(_breakable, "".join(map(_visible, unicodedata.normalize("NFC", value))))
     if isinstance(value, Mapping):
         return {name: _clean(item) for name, item in value.items()}
     if isinstance(value, Sequence):
         return [_clean(item) for item in value]
     return value
+
+
+def _visible(letter: str) -> str:
+    """Control characters become blanks; marks that turn the direction of writing or join letters are left out."""
+    category = unicodedata.category(letter)
+    if category == "Cf":
+        return ""
+    return " " if category in ("Cc", "Cs", "Co", "Cn", "Zl", "Zp") else letter
 
 
 def _breakable(word: re.Match[str]) -> str:
