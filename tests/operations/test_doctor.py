@@ -69,6 +69,12 @@ def test_a_sound_installation_has_nothing_to_mend(var: Path) -> None:
             "revoke insert on protection_account from dentatool_backup",
             WRONG,
         ),
+        (
+            "Rolle der Sicherung",
+            "alter role dentatool_backup nobypassrls",
+            "alter role dentatool_backup bypassrls",
+            WARNING,
+        ),
     ],
 )
 def test_a_broken_protection_is_found(

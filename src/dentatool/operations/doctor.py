@@ -167,12 +167,18 @@ _LOOKS: tuple[Callable[[psycopg.Connection], Finding], ...] = (
 
 def _backup_writes_nothing(database: dict[str, Any]) -> Finding:
     with connect(database, "backup") as backup:
+        reads_all = backup.execute(
+            "select rolbypassrls and pg_has_role('pg_read_all_data', 'USAGE') from pg_roles where rolname = current_user"
+        ).fetchone()
         row = backup.execute(
             "select exists (select from pg_class where relnamespace = 'public'::regnamespace"
             " and relkind in ('r', 'p') and has_table_privilege(oid, 'INSERT, UPDATE, DELETE, TRUNCATE'))"
         ).fetchone()
     if row != (False,):
         return Finding("Rolle der Sicherung", WRONG, "darf schreiben", "Starten Sie neu: make run")
+    if reads_all != (True,):
+        mend = "Starten Sie einmal mit einem Superuser in DATABASE_URL (eingebettet: make run)."
+        return Finding("Rolle der Sicherung", WARNING, "liest nicht alles: Eine Sicherung wäre unvollständig", mend)
     return Finding("Rolle der Sicherung", GOOD, "liest alles, schreibt nichts")
 
 

@@ -14,13 +14,15 @@ from psycopg import sql
 
 from dentatool.operations.cluster.hardening import harden
 
-_PLAIN = "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION INHERIT"
+_PLAIN = "NOCREATEDB NOCREATEROLE INHERIT"
 _ATTRIBUTES = {
-    "owner": f"LOGIN NOBYPASSRLS {_PLAIN}",
-    "app": f"LOGIN NOBYPASSRLS {_PLAIN} CONNECTION LIMIT 40",
-    "worker": f"LOGIN NOBYPASSRLS {_PLAIN} CONNECTION LIMIT 10",
-    "backup": f"LOGIN BYPASSRLS {_PLAIN} CONNECTION LIMIT 4",
+    "owner": f"LOGIN {_PLAIN}",
+    "app": f"LOGIN {_PLAIN} CONNECTION LIMIT 40",
+    "worker": f"LOGIN {_PLAIN} CONNECTION LIMIT 10",
+    "backup": f"LOGIN {_PLAIN} CONNECTION LIMIT 4",
 }
+# Only a superuser may even say these; a new role has none of them anyway.
+_POWERS = "NOSUPERUSER NOREPLICATION"
 _SETTINGS = {
     "owner": {"lock_timeout": "4s", "idle_in_transaction_session_timeout": "60s"},
     "app": {"statement_timeout": "5s", "lock_timeout": "4s", "idle_in_transaction_session_timeout": "60s"},
@@ -37,17 +39,16 @@ def ensure_roles(superuser_dsn: str, database: dict[str, Any]) -> bool:
     """
     name = database["name"]
     with psycopg.connect(superuser_dsn, autocommit=True) as connection:
+        superuser = _exists(connection, "select 1 from pg_roles where rolname = current_user and rolsuper = %s", "on")
         _ensure_login_roles(connection, database["roles"])
         _ensure_doors(connection)
-        _ensure_database(connection, name)
-        (superuser,) = connection.execute("select rolsuper from pg_roles where rolname = current_user").fetchone() or (
-            False,
-        )
+        _limit_powers(connection, as_superuser=superuser)
+        _ensure_database(connection, name, as_superuser=superuser)
     with psycopg.connect(superuser_dsn, dbname=name, autocommit=True) as connection, connection.transaction():
         _grant(connection, name)
         if superuser:
             harden(connection)
-    return bool(superuser)
+    return superuser
 
 
 def _ensure_login_roles(connection: psycopg.Connection, roles: dict[str, dict[str, str]]) -> None:
@@ -68,15 +69,26 @@ def _ensure_login_roles(connection: psycopg.Connection, roles: dict[str, dict[st
                 sql.SQL("alter role {} set {} = {}").format(role, sql.Identifier(setting), sql.Literal(value))
             )
     _make_member(connection, "dentatool_app", "dentatool_worker", "inherit true, set false")
-    _make_member(connection, "pg_read_all_data", "dentatool_backup", "inherit true, set false")
 
 
 def _ensure_doors(connection: psycopg.Connection) -> None:
     if not _exists(connection, "select 1 from pg_roles where rolname = %s", "dentatool_doors"):
         connection.execute("create role dentatool_doors")
-    connection.execute(sql.SQL("alter role dentatool_doors with NOLOGIN NOBYPASSRLS {}").format(sql.SQL(_PLAIN)))
+    connection.execute(sql.SQL("alter role dentatool_doors with NOLOGIN {}").format(sql.SQL(_PLAIN)))
     # SET, not INHERIT: the owner can give functions to the doors but gains none of their rights.
     _make_member(connection, "dentatool_doors", "dentatool_owner", "inherit false, set true")
+
+
+def _limit_powers(connection: psycopg.Connection, *, as_superuser: bool) -> None:
+    """Who passes row-level security by: the backup alone, and only a superuser can allow it.
+
+    Without one the backup reads nothing it may not; the doctor says so.
+    """
+    if as_superuser:
+        for role in ("owner", "app", "worker", "doors", "backup"):
+            passing = "BYPASSRLS" if role == "backup" else "NOBYPASSRLS"
+            connection.execute(sql.SQL(f"alter role dentatool_{role} with {_POWERS} {passing}"))  # type: ignore[arg-type]
+        _make_member(connection, "pg_read_all_data", "dentatool_backup", "inherit true, set false")
 
 
 def _make_member(connection: psycopg.Connection, group: str, member: str, how: str) -> None:
@@ -85,11 +97,10 @@ def _make_member(connection: psycopg.Connection, group: str, member: str, how: s
     connection.execute(sql.SQL("grant {} to {}").format(sql.Identifier(group), sql.Identifier(member)) + sql.SQL(finer))  # type: ignore[arg-type]
 
 
-def _ensure_database(connection: psycopg.Connection, name: str) -> None:
+def _ensure_database(connection: psycopg.Connection, name: str, *, as_superuser: bool) -> None:
     if _exists(connection, "select 1 from pg_database where datname = %s", name):
         return
-    # Who is no superuser can only give a database to a role that they may become.
-    if not _exists(connection, "select 1 from pg_roles where rolname = current_user and rolsuper = %s", "on"):
+    if not as_superuser:  # they can only give a database to a role that they may become
         connection.execute("grant dentatool_owner to current_user")
     made = "create database {} owner dentatool_owner template template0 encoding 'UTF8' locale 'C'"
     if connection.info.server_version >= 170000:  # the same order by code point, and umlauts have upper case
