@@ -85,6 +85,7 @@ def _line_page(request: HttpRequest, line: ChainLine, form: ChainLineForm) -> Ht
         return redirect("servicechain", line.chain_id)
     facts = {
         "form": form,
+        "line": line,
         "chain": line.chain,
         "is_new": line._state.adding,
         "variables": formula.VARIABLES,
