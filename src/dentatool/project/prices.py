@@ -30,4 +30,4 @@ def call(options: argparse.Namespace) -> int:
         raise Failure(f"Das Labor {lab_id} gibt es nicht. `dentatool tenant list` zeigt alle.")
     from dentatool.catalogue.command import import_file  # noqa: PLC0415
 
-    return import_file(options.file, lab_id, put_in_force=options.activate)
+    return import_file(options.file, lab_id, activate=options.activate)
