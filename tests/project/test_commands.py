@@ -71,9 +71,10 @@ def test_a_new_laboratory_is_listed_and_its_keys_open(database: dict) -> None:
 
     assert f"{lab_id}  Dentallabor Cäsar" in dentatool("tenant", "list").stdout.splitlines()
     status = dentatool("keys", "status")
-    assert status.returncode == 0
-    assert re.search(rf"{lab_id}  Werte 1 vom .*, Dateien 1 vom .*, Suche 1 vom ", status.stdout)
-    assert "NICHT ZU ÖFFNEN" not in status.stdout
+    # Only this laboratory's line: tests of the vault leave laboratories behind whose keys are spoilt on purpose.
+    (line,) = [line for line in status.stdout.splitlines() if str(lab_id) in line]
+    assert re.search(r"Werte 1 vom .*, Dateien 1 vom .*, Suche 1 vom ", line)
+    assert "NICHT ZU ÖFFNEN" not in line
 
 
 @pytest.mark.parametrize(
