@@ -13,9 +13,10 @@ import psycopg
 from dentatool.project.bench.load import Measured, copied_models, copy_rows
 
 _AT_ONCE = 50
-_OPEN = (
-    "('entwurf','eingegangen','in_planung','in_arbeit','ausser_haus','endkontrolle','fertig','rueckfrage','angehalten')"
-)
+_OPEN = [
+    *("entwurf", "eingegangen", "in_planung", "in_arbeit", "ausser_haus"),
+    *("endkontrolle", "fertig", "rueckfrage", "angehalten"),
+]
 Work = Callable[[psycopg.Cursor], Any]
 
 

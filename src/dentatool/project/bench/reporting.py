@@ -23,10 +23,8 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     for each in found["requests"]:
         mark = {True: "✓", False: "✗", None: " "}[each["met"]]
         target = f"{each['target_ms']:6.0f}" if each["target_ms"] else "     –"
-        yield (
-            f"  {mark} {each['name']:<26} {each['clients']} Clients {each['median_ms']:8.2f} {each['p95_ms']:8.2f} {each['quietest_ms']:15.2f} {target}"
-            f" {each['times_raw']:10.1f}"
-        )
+        times = f"{each['median_ms']:8.2f} {each['p95_ms']:8.2f} {each['quietest_ms']:15.2f}"
+        yield f"  {mark} {each['name']:<26} {each['clients']} Clients {times} {target} {each['times_raw']:10.1f}"
     yield f"    Erste Suche nach Neustart (kalt): {', '.join(f'{ms:.0f}' for ms in found['search_cold_ms'])} ms"
     yield ""
     xml = found["xml"]

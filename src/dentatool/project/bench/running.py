@@ -2,7 +2,9 @@
 
 import os
 import platform
+import shutil
 import statistics
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -29,7 +31,7 @@ from dentatool.project.bench.plans import PlanWatch
 from dentatool.project.bench.scene import Scene
 from dentatool.project.bench.sizes import Sizes
 from dentatool.project.bench.xml_speed import xml_speed
-from dentatool.project.console import step
+from dentatool.project.console import Failure, step
 
 TARGETS_MS = {"Auftragsliste": 5.0, "Auftragsseite": 6.0, "Auftrag anlegen": 7.0, "Patientensuche": 12.0}
 _WARM = 6
@@ -37,6 +39,7 @@ _WARM = 6
 
 def run(sizes: Sizes, *, quiet: bool) -> dict[str, Any]:
     """Everything measured, as plain data."""
+    _require_space(sizes)
     told = (lambda _what: nullcontext()) if quiet else step
     begun, load_before = datetime.now().astimezone(), os.getloadavg()[0]
     with told("Wegwerfinstallation mit dauerhaften Einstellungen"):
@@ -79,6 +82,17 @@ def run(sizes: Sizes, *, quiet: bool) -> dict[str, Any]:
         }
     finally:
         scene.close()
+
+
+def _require_space(sizes: Sizes) -> None:
+    """A million orders with all that belongs to them, once protected and once plain, take some eight gigabytes."""
+    needed = 1_000_000_000 + sizes.orders * 9_000
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    if free < needed:
+        raise Failure(
+            f"Für die Messung fehlt Platz: {needed / 1e9:.0f} GB werden gebraucht, {free / 1e9:.1f} GB sind frei. "
+            "Kleiner messen: dentatool bench --quick, oder TMPDIR auf eine größere Platte zeigen lassen."
+        )
 
 
 class _Bench:
