@@ -78,8 +78,10 @@ def test_the_bench_measures_everything_it_lists() -> None:
         timeout=300,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-3000:]
-    found = json.loads(done.stdout[done.stdout.index("{") :])
+    assert done.stdout.lstrip().startswith("{"), done.stdout[-1500:] + done.stderr[-3000:]
+    found = json.loads(done.stdout)
+    # So few laboratories may well be read as a whole; the exit code must say so and nothing else.
+    assert done.returncode == (1 if any(each["problems"] for each in found["plans"]) else 0)
     assert {each["name"] for each in found["database"]} == WORKLOADS
     for each in found["database"]:
         assert each["ours_us"] > 0
