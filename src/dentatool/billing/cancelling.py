@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import transaction
 
-from dentatool.billing.drafting import copy_lines, store_sums
+from dentatool.billing.drafting import copy_lines, new_draft
 from dentatool.billing.issuing import freeze
 from dentatool.billing.models import Invoice, Kind
 from dentatool.kit.errors import NotYet
@@ -39,7 +39,8 @@ def cancel_invoice(invoice: Invoice, reason: str, by: Any = None, *, copy: bool 
     copy_lines(invoice, cancellation, sign=-1)
     mark_unbilled(invoice.order)
     freeze(cancellation)
-    return Cancelled(cancellation, _draft_like(invoice) if copy else None)
+    draft = new_draft(invoice.order, invoice.lines.all(), invoice.delivered_on) if copy else None
+    return Cancelled(cancellation, draft)
 
 
 def _require_cancellable(invoice: Invoice, reason: str) -> None:
@@ -51,12 +52,3 @@ def _require_cancellable(invoice: Invoice, reason: str) -> None:
         raise NotYet(f"Rechnung {invoice.number} ist mit {done.number} bereits storniert.")
     if not reason.strip():
         raise NotYet("Bitte einen Grund für das Storno angeben. Er steht auf dem Beleg.")
-
-
-def _draft_like(invoice: Invoice) -> Invoice:
-    draft = Invoice.objects.create(
-        order=invoice.order, practice=invoice.practice, kind=Kind.INVOICE, delivered_on=invoice.delivered_on
-    )
-    copy_lines(invoice, draft)
-    store_sums(draft)
-    return draft

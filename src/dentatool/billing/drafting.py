@@ -1,6 +1,7 @@
 """Drafts: made from an order's positions, edited freely, thrown away without a trace of a number."""
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
 from django.db import transaction
@@ -32,16 +33,24 @@ def draft_invoice(order: Order, by: Any = None) -> Invoice:
     positions = list(order.positions.all())
     if not positions:
         raise NotYet(f"Der Auftrag {order.number} hat keine Positionen. Bitte zuerst Positionen eintragen.")
-    return _new_draft(order, positions)
+    return new_draft(order, positions, order.priced_on)
 
 
-def _new_draft(order: Order, sources: Iterable[Any]) -> Invoice:
+def new_draft(order: Order, sources: Iterable[Any], delivered_on: date | None) -> Invoice:
+    """A draft with these lines; its sums stand in it from the first entry of its history on."""
+    copied = list(sources)
+    sums = sums_of(copied)
     draft = Invoice.objects.create(
-        order=order, practice=order.practice, kind=Kind.INVOICE, delivered_on=order.priced_on
+        order=order,
+        practice=order.practice,
+        kind=Kind.INVOICE,
+        delivered_on=delivered_on,
+        net_cents=sums.net_cents,
+        vat_cents=sums.vat_cents,
+        gross_cents=sums.gross_cents,
     )
-    for rank, source in enumerate(sources, start=1):
+    for rank, source in enumerate(copied, start=1):
         _line(draft, source, rank=rank).save(force_insert=True)
-    store_sums(draft)
     return draft
 
 
