@@ -4,6 +4,8 @@ import csv
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dentatool.catalogue.bel import services
 from dentatool.catalogue.price_file import COMMERCIAL, MOST_BYTES, PRACTICE, PriceFileError, read_price_file
@@ -65,6 +67,16 @@ def test_what_is_missing_is_named_with_its_reason(file):
         gaps = [gap.number for gap in found.missing[kind]]
         assert sorted([*gaps, *found.prices[kind]]) == sorted(services())
         assert all(gap.reason for gap in found.missing[kind])
+
+
+@needs_data
+def test_a_number_that_lost_a_digit_is_named_and_not_guessed():
+    found = read_price_file("35la0123.csv", published("2023-35la0123.csv"))
+
+    assert [str(gap) for gap in found.missing[COMMERCIAL]] == [
+        "851 3: steht nicht in der Datei; vielleicht meint Zeile 163 „851 LE Basis Kunststoff UKPS“ diese Nummer"
+    ]
+    assert "8513" not in found.prices[COMMERCIAL]
 
 
 @needs_data
@@ -130,11 +142,16 @@ BROKEN = {
     "empty": (lambda good: b"", "leer"),
     "cut in the middle": (lambda good: good[: len(good) // 3], "abgeschnitten"),
     "cut inside a line": (lambda good: good[: good.rindex(b"9330")] + b"9330;93", "unvollständig"),
+    "cut after two thirds": (lambda good: good[: len(good) * 2 // 3], "abgeschnitten"),
+    "without its last line": (lambda good: b"\r\n".join(good.splitlines()[:-1]), "endet bei BEL 933 8"),
+    "cut inside the last price": (lambda good: good[: good.rindex(b"16,43") + 4], "unvollständig"),
+    "cut inside a short line's price": (lambda good: (DATA / "kzv" / "2023-55la0123.csv").read_bytes()[:-1], "unvollständig"),
     "letters for a price": (lambda good: good.replace(b"8,06", b"acht", 1), "kein Preis"),
     "a negative price": (lambda good: good.replace(b"8,06", b"-8,06", 1), "kein Preis"),
     "a price in dollars": (lambda good: good.replace(b"8,06", b"$8,06", 1), "kein Preis"),
     "three decimals": (lambda good: good.replace(b"8,06", b"8,060", 1), "kein Preis"),
     "a decimal point": (lambda good: good.replace(b"8,06", b"8.06", 1), "kein Preis"),
+    "a price of five thousand digits": (lambda good: good.replace(b"8,06", b"8" * 5000, 1), "kein Preis"),
     "an enormous price": (lambda good: good.replace(b"8,06", b"99999999999,06", 1), "zu hoch"),
     "a number twice with two prices": (lambda good: good + b"\r\n" + good.splitlines()[0].replace(b"8,06", b"9,06") + b"\r\n", "zweimal"),
     "two lines run together": (lambda good: good + good.splitlines()[0], "zu viele Spalten"),
@@ -169,3 +186,36 @@ def test_a_broken_copy_is_refused_with_a_reason(damage):
 
 def test_the_size_limit_is_far_above_real_files():
     assert MOST_BYTES == 1_000_000
+
+
+@needs_data
+@pytest.mark.parametrize("file", PUBLISHED)
+def test_a_file_cut_anywhere_is_refused_or_tells_each_missing_number(file):
+    whole = published(file)
+    prices = read_price_file(file, whole).prices
+
+    for place in range(len(whole) // 7, len(whole) - 2, len(whole) // 23 + 1):
+        try:
+            found = read_price_file(file, whole[:place])
+        except PriceFileError:
+            continue
+        for kind, by_number in found.prices.items():
+            assert all(by_number[number] == prices[kind][number] for number in by_number), (place, kind)
+            assert len(by_number) + len(found.missing.get(kind, ())) in (0, 175), (place, kind)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=300), st.integers(0, 10_000), st.integers(0, 400))
+def test_no_damage_makes_the_reader_crash(rubbish, place, length):
+    lines = (f"{n};{n};{service.short_text};0;7,65;8,06;;;;;;;;" for n, service in services().items())
+    good = "\n".join(lines).encode("cp1252")
+
+    try:
+        found = read_price_file("11la0126.csv", good[:place] + rubbish + good[place + length :])
+    except PriceFileError as reason:
+        refusal = str(reason)
+    else:
+        refusal = ""
+
+    # Refused in German, or read with prices that stand in the file.
+    assert refusal.endswith(".") or set(found.prices[COMMERCIAL]) <= set(services())

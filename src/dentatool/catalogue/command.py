@@ -18,7 +18,12 @@ def import_file(path: Path, lab_id: UUID, *, activate: bool = False) -> int:
             found = read_price_file(path.name, file.read(MOST_BYTES + 1))
         with laboratory(lab_id):
             lines = _take_over(found, activate=activate)
-    except (OSError, PriceFileError, NotYet) as reason:
+    except OSError:
+        sys.stderr.write(
+            f"{path}: Die Datei lässt sich nicht öffnen. Bitte Pfad und Leserecht prüfen.\nEs wurde nichts geändert.\n"
+        )
+        return 1
+    except (PriceFileError, NotYet) as reason:
         sys.stderr.write(f"{path}: {reason}\nEs wurde nichts geändert.\n")
         return 1
     sys.stdout.write("\n".join(lines) + "\n")

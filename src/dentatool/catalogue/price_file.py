@@ -21,7 +21,7 @@ from dentatool.values.text import fold
 
 MOST_BYTES: Final = 1_000_000  # real files have 7 to 20 kB
 MOST_LINES: Final = 5_000
-FEWEST_NUMBERS: Final = 100  # fewer is a torn file, not a list with gaps
+FEWEST_NUMBERS: Final = 150  # lists before 2022 have 156; fewer is a torn file, not a list with gaps
 COMMERCIAL, PRACTICE = "gewerbe", "praxis"
 # Columns of the full form after number, text and Kassenart: pairs Praxislabor/Gewerbelabor by area.
 AREAS: Final = ("KCH", "ZE", "KFO", "KB", "PA")
@@ -33,7 +33,9 @@ REGION_OF_KZV: Final = {
 }  # fmt: skip
 _NAME: Final = re.compile(r"(?:^|\D)(\d{2})[il]a(\d{2})(\d{2})", re.IGNORECASE)
 _DAY_IN_NAME: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
-_PRICE: Final = re.compile(r"^(\d{1,3}(?:\.\d{3})+|\d+)(?:,(\d{1,2}))?$")
+# Bounded: int() refuses texts of thousands of digits, and \d would take digits of other scripts.
+_PRICE: Final = re.compile(r"^([0-9]{1,3}(?:\.[0-9]{3}){1,4}|[0-9]{1,15})(?:,([0-9]{1,2}))?$")
+_CENTS: Final = re.compile(r",[0-9]{2}$")
 _NOT_BILLABLE: Final = {"", "-", "--", "*", "**", "***", "entfällt"}
 # Versandkosten: the practice's own laboratory sends nothing, so its price is nought (BEL II).
 _SHIPPING: Final = frozenset(number for number in services() if number.startswith("933"))
@@ -89,7 +91,7 @@ class _Layout:
 class _Gathered:
     prices: dict[str, dict[str, dict[str, int]]] = field(default_factory=lambda: {COMMERCIAL: {}, PRACTICE: {}})
     seen: set[str] = field(default_factory=set)
-    unknown: list[str] = field(default_factory=list)
+    unknown: list[tuple[int, str, str]] = field(default_factory=list)  # line, number as written, text
     remarks: list[str] = field(default_factory=list)
 
 
@@ -105,11 +107,17 @@ def read_price_file(name: str, data: bytes) -> PriceFile:
     rows = [(place, [cell.strip() for cell in line.split(";")]) for place, line in lines]
     rows = _without_header(rows)
     layout = _layout_of(name, rows)
+    _refuse_torn_end(text, rows, layout)
     gathered = _gather(rows, layout)
     if len(gathered.seen) < FEWEST_NUMBERS:
         raise PriceFileError(
             f"Nur {len(gathered.seen)} BEL-Nummern gefunden, erwartet werden {len(services())}. "
             "Die Datei ist wohl abgeschnitten oder keine BEL-II-Preisliste. Bitte neu herunterladen."
+        )
+    if max(gathered.seen) < max(services()):  # every list goes up to 970 0
+        raise PriceFileError(
+            f"Die Datei endet bei BEL {printed_number(max(gathered.seen))}; die letzten Nummern fehlen. "
+            "Sie ist wohl abgeschnitten. Bitte neu herunterladen."
         )
     return PriceFile(
         name=name,
@@ -120,7 +128,7 @@ def read_price_file(name: str, data: bytes) -> PriceFile:
         valid_from=_valid_from(name),
         prices=gathered.prices,
         missing={kind: tuple(_missing(kind, gathered)) for kind in gathered.prices if gathered.prices[kind]},
-        unknown_numbers=tuple(gathered.unknown),
+        unknown_numbers=tuple(written for _place, written, _text in gathered.unknown),
         remarks=tuple(gathered.remarks),
     )
 
@@ -192,6 +200,20 @@ def _layout_of(name: str, rows: list[tuple[int, list[str]]]) -> _Layout:
     return _columns_after(text, columns, name)
 
 
+def _refuse_torn_end(text: str, rows: list[tuple[int, list[str]]], layout: _Layout) -> None:
+    """The last line must be whole: a price cut after its first decimal would still read like a price."""
+    place, last = rows[-1]
+    others = [cells for _place, cells in rows[:-1]]
+    is_short = len(last) < layout.columns and (not others or len(last) < len(others[-1]))
+    if not is_short and not text.endswith(("\n", "\r")) and last[-1]:
+        written_out = sum(bool(_CENTS.search(cells[-1])) for cells in others if cells[-1])
+        is_short = not _CENTS.search(last[-1]) and written_out * 10 > 9 * len(others)
+    if is_short:
+        raise PriceFileError(
+            f"Zeile {place} ist unvollständig. Die Datei ist wohl abgeschnitten; bitte neu herunterladen."
+        )
+
+
 def _same_number_twice(cells: list[str]) -> bool:
     return _number(cells[0]) is not None and _number(cells[0]) == _number(cells[1])
 
@@ -231,7 +253,7 @@ def _gather(rows: list[tuple[int, list[str]]], layout: _Layout) -> _Gathered:
             gathered.remarks.append(f"Zeile {place}: Nummer „{cells[0]}“ als {printed_number(whole)} gelesen")
             number = whole
         if number not in known:
-            gathered.unknown.append(number)
+            gathered.unknown.append((place, cells[0], cells[layout.text]))
             continue
         found = _prices_of_line(place, number, cells, layout)
         for kind, by_area in found.items():
@@ -308,7 +330,15 @@ def _missing(kind: str, gathered: _Gathered) -> Iterator[Missing]:
         if number in gathered.seen:
             yield Missing(number, "steht in der Datei, aber ohne Preis für diese Art von Labor")
         else:
-            yield Missing(number, "steht nicht in der Datei")
+            yield Missing(number, "steht nicht in der Datei" + _perhaps_meant(number, gathered))
+
+
+def _perhaps_meant(number: str, gathered: _Gathered) -> str:
+    """A line whose number lost its last digit; it is named, never guessed."""
+    for place, written, text in gathered.unknown:
+        if len(written) == 3 and number.startswith(written):
+            return f"; vielleicht meint Zeile {place} „{written} {text[:60]}“ diese Nummer"
+    return ""
 
 
 def _region(name: str) -> str | None:
