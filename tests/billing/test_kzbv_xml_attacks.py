@@ -70,9 +70,9 @@ ATTACKS = {
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_a_hostile_file_is_refused_quickly_with_a_reason(attack: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     report = check(NAME, ATTACKS[attack])
-    took_s = time.perf_counter() - started
+    took_s = time.process_time() - started
 
     assert not report.is_valid
     assert 0 < len(report.findings) <= 101
@@ -116,9 +116,9 @@ def test_an_absurdly_long_but_correct_invoice_is_still_checked_in_time() -> None
     position = b'<Position Art="BEL" Nummer="0010" Beschreibung="x" Einzelpreis="0" Menge="1"/>'
     data = GOOD.replace(b"</MWST-Gruppe>", position * 9_000 + b"</MWST-Gruppe>")
 
-    started = time.perf_counter()
+    started = time.process_time()
     report = check(NAME, data)
-    took_s = time.perf_counter() - started
+    took_s = time.process_time() - started
 
     assert report.is_valid
     assert len(report.findings) == 101
