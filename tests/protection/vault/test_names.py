@@ -188,9 +188,9 @@ def test_twenty_thousand_names_are_folded_and_searched_quickly():
     import time
 
     rows = [(os.urandom(16), 1, f"Vor{place % 300} Müller{place % 4000}") for place in range(20_000)]
-    start = time.perf_counter()
+    start = time.process_time()
     names = FoldedNames.of(rows)
-    built = time.perf_counter() - start
+    built = time.process_time() - start
     best = min(_seconds(lambda: names.search("ller39", 50)) for _ in range(5))
 
     assert built < 2
@@ -200,6 +200,6 @@ def test_twenty_thousand_names_are_folded_and_searched_quickly():
 def _seconds(work):
     import time
 
-    start = time.perf_counter()
+    start = time.process_time()
     work()
-    return time.perf_counter() - start
+    return time.process_time() - start
