@@ -129,6 +129,12 @@ class Order(Record):
         ]
         indexes = [
             models.Index(fields=["lab_id", "due_on", "id"], name="order_by_due"),
+            # The worklist: without it the planner may walk through years of closed orders to find the first 25 open ones.
+            models.Index(
+                fields=["lab_id", "due_on", "id"],
+                condition=models.Q(state__in=sorted(state.value for state in OPEN)),
+                name="order_open_by_due",
+            ),
             models.Index(fields=["lab_id", "state", "due_on"], name="order_by_state"),
             models.Index(fields=["lab_id", "order_number"], name="order_by_order_number"),
             models.Index(fields=["lab_id", "tray"], name="order_by_tray"),
