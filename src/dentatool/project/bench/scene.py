@@ -90,7 +90,10 @@ class Scene:
     def start_server(self) -> None:
         """The web server exactly as `make run` starts it; returns when it answers."""
         self._server = subprocess.Popen(
-            server_command(self.instance), env=self.instance.environment("app"), start_new_session=True
+            server_command(self.instance),
+            env=self.instance.environment("app"),
+            stdout=sys.stderr,  # our own output is the result, with --json nothing else
+            start_new_session=True,
         )
         ending = time.monotonic() + _ANSWER_S
         while time.monotonic() < ending:
