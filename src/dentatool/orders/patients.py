@@ -74,7 +74,7 @@ def _by_name(practice: Practice, facts: PatientFacts) -> Patient | None:
     """Only name and birth date together make the same person; a different number makes another."""
     if not facts.name or facts.birth_date is None:
         return None
-    ids = find_sealed(Patient, "name", facts.name, limit=50)
+    ids = find_sealed(Patient, "name", facts.name, limit=50, whole=True)
     for known in Patient.objects.filter(practice=practice, pk__in=ids):
         same_number = not facts.pseudonym or not known.pseudonym or facts.pseudonym == known.pseudonym
         if same_number and known.birth_date == facts.birth_date and _same_name(known.name, facts.name):
