@@ -1,0 +1,274 @@
+"""Every address × every role × {own, foreign, absent, nobody} × every method, generated from the program.
+
+A new address that names records must be added to `RECORDS` below; until then a test fails.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from billing.conftest import make_order
+from django.apps import apps
+from django.urls import URLResolver, get_resolver
+from harness.laboratories import nobody_client
+
+from dentatool.protection.access import PUBLIC, Role
+from dentatool.protection.access.internal.roles import PERMISSIONS_OF
+from dentatool.protection.tenancy import Record
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+# First part of the address's name → whose id it takes.
+RECORDS = {
+    "order": "order",
+    "position": "order",
+    "patient": "patient",
+    "invoice": "draft",
+    "practice": "practice",
+    "dentist_new": "practice",
+    "dentist_edit": "dentist",
+    "location_new": "practice",
+    "location_remove": "location",
+    "price": "price_list",
+    "article": "article",
+    "servicechain": "chain",
+    "chain_line_new": "chain",
+    "chain": "chain_line",
+}
+
+
+@dataclass(frozen=True)
+class Address:
+    """One address of the program."""
+
+    pattern: str
+    name: str
+    permission: str
+
+    @property
+    def takes_ids(self) -> bool:
+        return "<uuid:" in self.pattern
+
+    @property
+    def record(self) -> str:
+        """What its <uuid:pk> names; the longest matching entry of RECORDS."""
+        parts = self.name.split("_")
+        for length in range(len(parts), 0, -1):
+            if (found := RECORDS.get("_".join(parts[:length]))) is not None:
+                return found
+        raise KeyError(f"{self.name}: add it to RECORDS, so that it is tested")
+
+    def filled(self, records: dict[str, UUID]) -> str:
+        """The address of these records."""
+        address = self.pattern.replace("<uuid:position_pk>", str(records["position"]))
+        return address.replace("<uuid:pk>", str(records[self.record])) if self.takes_ids else address
+
+
+def addresses() -> list[Address]:
+    def walk(prefix: str, patterns: list[Any]) -> Iterator[Address]:
+        for entry in patterns:
+            if isinstance(entry, URLResolver):
+                yield from walk(prefix + str(entry.pattern), entry.url_patterns)
+            else:
+                yield Address(prefix + str(entry.pattern), entry.name, entry.callback.page_permission)
+
+    return list(walk("/", get_resolver().url_patterns))
+
+
+ALL = addresses()
+WITH_IDS = [address for address in ALL if address.takes_ids]
+INNER = [address for address in ALL if address.permission != PUBLIC]
+
+
+def records_of(lab: Any) -> dict[str, UUID]:
+    """One record of each kind in this laboratory."""
+    from dentatool.billing.actions import draft_invoice
+    from dentatool.catalogue import demo
+    from dentatool.catalogue.models import Article, ChainLine, PriceList, ServiceChain
+    from dentatool.practices.models import Dentist, KnownLocation
+
+    with lab.at_work():
+        demo.fill("anna")
+        order = make_order()
+        practice = order.practice
+        made = {
+            "order": order,
+            "position": order.positions.first(),
+            "patient": order.patient,
+            "draft": draft_invoice(order),
+            "practice": practice,
+            "dentist": Dentist.objects.create(practice=practice, last_name="Geheimrat"),
+            "location": KnownLocation.objects.create(practice=practice, number="565901"),
+            "price_list": PriceList.objects.first(),
+            "article": Article.objects.first(),
+            "chain": ServiceChain.objects.first(),
+            "chain_line": ChainLine.objects.first(),
+        }
+        return {name: record.pk for name, record in made.items()}
+
+
+ABSENT = {name: uuid4() for name in {*RECORDS.values(), "position", "order"}}
+
+
+def test_every_address_that_takes_ids_is_in_the_table():
+    assert {address.record for address in WITH_IDS} <= set(RECORDS.values())
+    assert len(WITH_IDS) > 40
+
+
+def test_bert_gets_for_annas_records_what_he_gets_for_none(anna, bert, superuser):
+    """Status, headers and body alike to the byte, and nothing of Anna's changes."""
+    foreign = records_of(anna)
+    records_of(bert)
+    before = fingerprint(superuser, anna.lab_id)
+    client = bert.client("owner")
+    client.raise_request_exception = False
+    tried = 0
+
+    for address in WITH_IDS:
+        for method in METHODS:
+            theirs = client.generic(method, address.filled(foreign))
+            nothing = client.generic(method, address.filled(ABSENT))
+            assert shown(theirs) == shown(nothing), f"{method} {address.pattern}"
+            assert theirs.status_code in (404, 405), f"{method} {address.pattern}: {theirs.status_code}"
+            tried += 1
+
+    assert fingerprint(superuser, anna.lab_id) == before
+    print(f"{tried} combinations of address and method, all alike")
+
+
+def test_bert_cannot_reach_annas_line_through_his_own_order(anna, bert):
+    foreign, own = records_of(anna), records_of(bert)
+    client = bert.client("owner")
+
+    for address in WITH_IDS:
+        if "position_pk" in address.pattern:
+            answer = client.post(address.filled({**own, "position": foreign["position"]}))
+            assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("role", Role.values)
+def test_each_role_is_served_what_its_permissions_say_and_nothing_else(anna, role):
+    own = records_of(anna)
+    client = anna.client(role)
+    client.raise_request_exception = False
+    may = PERMISSIONS_OF[role]
+
+    for address in INNER:
+        if address.name == "sign_out":
+            continue
+        answer = client.get(address.filled(own))
+        if address.permission in may:
+            assert answer.status_code in (200, 302, 404, 405, 409, 422), (
+                f"{role} {address.pattern}: {answer.status_code}"
+            )
+        else:
+            assert answer.status_code == 403, f"{role} {address.pattern}: {answer.status_code}"
+
+
+@pytest.mark.parametrize("role", Role.values)
+def test_who_lacks_the_permission_changes_nothing_by_any_method(anna, role, superuser):
+    own = records_of(anna)
+    client = anna.client(role)
+    client.raise_request_exception = False
+    before = fingerprint(superuser, anna.lab_id)
+
+    for address in INNER:
+        if address.permission not in PERMISSIONS_OF[role]:
+            for method in ("POST", "PUT", "PATCH", "DELETE"):
+                assert client.generic(method, address.filled(own)).status_code == 403
+
+    assert fingerprint(superuser, anna.lab_id) == before
+
+
+def test_nobody_is_served_anything(anna, superuser):
+    own = records_of(anna)
+    before = fingerprint(superuser, anna.lab_id)
+
+    for address in INNER:
+        for method in METHODS:
+            answer = nobody_client().generic(method, address.filled(own))
+            assert answer.status_code == 302, f"{method} {address.pattern}"
+            assert answer.headers["Location"].startswith("/anmelden/?weiter=")
+
+    assert fingerprint(superuser, anna.lab_id) == before
+
+
+def test_reading_changes_nothing(anna, superuser):
+    """GET and HEAD of every address leave every table as it was (the trail notes what was read)."""
+    own = records_of(anna)
+    client = anna.client("owner")
+    client.raise_request_exception = False
+    before = fingerprint(superuser, anna.lab_id)
+
+    for address in INNER:
+        for method in ("GET", "HEAD"):
+            assert client.generic(method, address.filled(own)).status_code < 500
+
+    assert fingerprint(superuser, anna.lab_id) == before
+
+
+def test_every_form_field_that_takes_an_id_refuses_annas(anna, bert, superuser):
+    """Whatever form of the program, whichever field of choices: Anna's record is no choice for Bert."""
+    from django.core.exceptions import ValidationError
+    from django.forms import ModelChoiceField
+
+    foreign = records_of(anna)
+    records_of(bert)
+    checked = []
+    with bert.at_work():
+        for form in every_form():
+            for name, field in form.base_fields.items():
+                if isinstance(field, ModelChoiceField):
+                    # Forms narrow their choices; here even the widest set must not know Anna's.
+                    widest = type(field)(field.queryset.model._default_manager.all())
+                    for record_id in foreign.values():
+                        with pytest.raises(ValidationError):
+                            widest.clean(str(record_id))
+                    checked.append(f"{form.__name__}.{name}")
+
+    assert checked, "the walk found no field at all"
+
+
+def every_form() -> Iterator[Any]:
+    """All form classes that the slices define."""
+    from django.forms import BaseForm
+
+    def below(kind: type) -> Iterator[type]:
+        for child in kind.__subclasses__():
+            yield child
+            yield from below(child)
+
+    return (
+        form for form in below(BaseForm) if form.__module__.startswith("dentatool.") and hasattr(form, "base_fields")
+    )
+
+
+def fingerprint(superuser: Any, lab_id: UUID) -> str:
+    """One hash over every row of a laboratory. Left out: the trail, and when somebody last did something."""
+    hashed = hashlib.sha256()
+    tables = sorted(m._meta.db_table for m in apps.get_models() if issubclass(m, Record))
+    for table in tables:
+        if table in ("protection_entry", "protection_session"):
+            continue
+        rows = superuser.execute(f"select t::text from {table} t where lab_id = %s order by t::text", [lab_id])
+        hashed.update(repr((table, rows.fetchall())).encode())
+    return hashed.hexdigest()
+
+
+def shown(answer: Any) -> tuple[Any, ...]:
+    """An answer without what differs from request to request: nonce, token, reference, asked-for ids."""
+    body = answer.content.decode(errors="replace")
+    body = re.sub(r'nonce="[^"]*"', "", body)
+    body = re.sub(r'name="csrfmiddlewaretoken" value="[^"]*"', "", body)
+    body = re.sub(r"\b[0-9a-f]{32}\b", "REFERENCE", body)
+    body = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "ID", body)
+    headers = {
+        name: value
+        for name, value in answer.headers.items()
+        if name not in ("Content-Security-Policy", "Content-Length")
+    }
+    return answer.status_code, headers, body
