@@ -133,6 +133,15 @@ def superuser_dsn(server: dict) -> str:
 
 
 @pytest.fixture
+def passable_folder() -> Iterator[Path]:
+    """A folder for a server of a test's own. As root it runs under another account, which pytest's folders shut out."""
+    folder = Path(tempfile.mkdtemp(prefix="dentatool-test-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
 def superuser(database: dict) -> Iterator[psycopg.Connection]:
     """What only the provider's administrator can see: no policy binds this connection. Autocommit."""
     with psycopg.connect(_superuser_dsn(Path(os.environ["DENTATOOL_VAR"]), database["name"]), autocommit=True) as link:

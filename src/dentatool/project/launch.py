@@ -31,13 +31,13 @@ def call(options: argparse.Namespace) -> int:
     with hold_lock(instance.var):
         check_disk(instance.var)
         check_port(instance.host, instance.port)
-        with Supervisor(say) as supervisor:
-            try:
+        try:
+            with Supervisor(say) as supervisor:
                 sign_ins = _set_up(instance, supervisor, demo=not options.no_demo and instance.mode != "production")
-            except (ClusterError, UnsafePlace) as error:
-                raise Failure(str(error)) from error
-            _announce(instance, sign_ins, time.monotonic() - begun)
-            return supervisor.watch()
+                _announce(instance, sign_ins, time.monotonic() - begun)
+                return supervisor.watch()
+        except (ClusterError, UnsafePlace, subprocess.SubprocessError, OSError) as error:
+            raise Failure(str(error)) from error
 
 
 def _set_up(instance: Instance, supervisor: Supervisor, *, demo: bool) -> str:

@@ -2,6 +2,7 @@
 
 import argparse
 import secrets
+from uuid import UUID
 
 from dentatool.project.console import Failure, say
 from dentatool.project.instance import start_django
@@ -55,16 +56,17 @@ def _create(options: argparse.Namespace) -> int:
 
 def _list() -> int:
     start_django("worker")
+    from django.apps import apps  # noqa: PLC0415
+
     from dentatool.protection.tenancy import laboratory  # noqa: PLC0415
-    from dentatool.team.queries import profile  # noqa: PLC0415
 
     for lab_id in laboratory_ids():
         with laboratory(lab_id):
-            say(f"{lab_id}  {profile().name}")
+            say(f"{lab_id}  {apps.get_model('protection', 'Laboratory')._default_manager.get(pk=lab_id)}")
     return 0
 
 
-def laboratory_ids() -> list:  # type: ignore[type-arg]
+def laboratory_ids() -> list[UUID]:
     """Every active laboratory, through the worker's door. Needs Django in the worker's role."""
     from django.db import connection  # noqa: PLC0415
 

@@ -5,6 +5,10 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from dentatool.operations.cluster.account import end_with
+
+# A worker whose server was killed would go on holding the port.
+end_with(os.getppid())
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dentatool.project.settings")
 application = get_wsgi_application()
 # What was loaded stays for ever: the collector need not look at it again with every few hundred objects of a page.

@@ -19,18 +19,9 @@ PASSWORD = "only for this test"
 
 
 @pytest.fixture
-def open_folder(tmp_path: Path) -> Path:
-    """As root the server runs under another account, which must get through pytest's folders."""
-    if os.geteuid() == 0:
-        for folder in (tmp_path, *list(tmp_path.parents)[:2]):
-            folder.chmod(0o711)
-    return tmp_path
-
-
-@pytest.fixture
-def cluster(open_folder: Path) -> Iterator[Cluster]:
+def cluster(passable_folder: Path) -> Iterator[Cluster]:
     """A founded server that is not running."""
-    cluster = Cluster(open_folder / "postgres", durable=False)
+    cluster = Cluster(passable_folder / "postgres", durable=False)
     cluster.found(PASSWORD)
     yield cluster
     cluster.stop()
@@ -100,8 +91,8 @@ def test_what_was_committed_is_there_after_a_restart(cluster: Cluster) -> None:
     assert _ask(cluster, "select a from t") == 7
 
 
-def test_it_comes_back_after_kill_9_with_all_that_was_committed(open_folder: Path) -> None:
-    cluster = Cluster(open_folder / "postgres", durable=True)
+def test_it_comes_back_after_kill_9_with_all_that_was_committed(passable_folder: Path) -> None:
+    cluster = Cluster(passable_folder / "postgres", durable=True)
     cluster.found(PASSWORD)
     cluster.start()
     with psycopg.connect(cluster.dsn(SUPERUSER, PASSWORD), autocommit=True) as connection:
@@ -135,12 +126,12 @@ def test_a_pid_file_whose_number_now_belongs_to_another_process_does_not_stop_it
         stranger.kill()
 
 
-def test_a_server_left_over_from_a_killed_run_is_replaced(cluster: Cluster, open_folder: Path) -> None:
+def test_a_server_left_over_from_a_killed_run_is_replaced(cluster: Cluster, passable_folder: Path) -> None:
     cluster.start()
     assert cluster.process is not None
     left_over = cluster.process
 
-    successor = Cluster(open_folder / "postgres", durable=False)
+    successor = Cluster(passable_folder / "postgres", durable=False)
     successor.start()
 
     try:
@@ -150,14 +141,14 @@ def test_a_server_left_over_from_a_killed_run_is_replaced(cluster: Cluster, open
         successor.stop()
 
 
-def test_it_ends_when_its_launcher_is_killed(open_folder: Path) -> None:
+def test_it_ends_when_its_launcher_is_killed(passable_folder: Path) -> None:
     launcher = subprocess.Popen(
         [
             *("python3", "-c"),
             "import sys, time; from pathlib import Path; from dentatool.operations.cluster import Cluster;"
             "c = Cluster(Path(sys.argv[1]), durable=False); c.found('x'); c.start(); print(c.process.pid, flush=True);"
             "time.sleep(60)",
-            str(open_folder / "postgres"),
+            str(passable_folder / "postgres"),
         ],
         executable=os.sys.executable,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(os.sys.path)},
@@ -176,8 +167,8 @@ def test_it_ends_when_its_launcher_is_killed(open_folder: Path) -> None:
     assert not Path(f"/proc/{server}").exists()
 
 
-def test_an_interrupted_founding_is_begun_anew(open_folder: Path) -> None:
-    cluster = Cluster(open_folder / "postgres", durable=False)
+def test_an_interrupted_founding_is_begun_anew(passable_folder: Path) -> None:
+    cluster = Cluster(passable_folder / "postgres", durable=False)
     (cluster.places.home / "founding").mkdir()
     (cluster.places.home / "founding" / "PG_VERSION").write_text("18\n")
     assert not cluster.is_founded
@@ -189,8 +180,8 @@ def test_an_interrupted_founding_is_begun_anew(open_folder: Path) -> None:
     cluster.stop()
 
 
-def test_a_long_path_gets_its_socket_elsewhere(open_folder: Path) -> None:
-    deep = open_folder / ("a" * 60) / ("b" * 60)
+def test_a_long_path_gets_its_socket_elsewhere(passable_folder: Path) -> None:
+    deep = passable_folder / ("a" * 60) / ("b" * 60)
     deep.mkdir(mode=0o711, parents=True)
 
     cluster = Cluster(deep / "postgres", durable=False)
@@ -206,23 +197,23 @@ def test_a_long_path_gets_its_socket_elsewhere(open_folder: Path) -> None:
         cluster.places.socket.rmdir()
 
 
-def test_a_folder_prepared_by_someone_else_is_refused(open_folder: Path) -> None:
-    places = settle(open_folder / "postgres")
-    trap = open_folder / "trap"
-    trap.symlink_to(open_folder)
+def test_a_folder_prepared_by_someone_else_is_refused(passable_folder: Path) -> None:
+    places = settle(passable_folder / "postgres")
+    trap = passable_folder / "trap"
+    trap.symlink_to(passable_folder)
 
     with pytest.raises(UnsafePlace):
         private_folder(trap, places.account)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has another account to look after")
-def test_below_a_closed_folder_root_keeps_the_data_elsewhere_and_finds_them_again(open_folder: Path) -> None:
-    closed = open_folder / "closed"
+def test_below_a_closed_folder_root_keeps_the_data_elsewhere_and_finds_them_again(passable_folder: Path) -> None:
+    closed = passable_folder / "closed"
     closed.mkdir(mode=0o700)
     first = settle(closed / "postgres")
     try:
         assert first.moved
-        assert not first.home.is_relative_to(open_folder)
+        assert not first.home.is_relative_to(passable_folder)
         assert (closed / "postgres").resolve() == first.home
         assert settle(closed / "postgres") == first
 
@@ -240,8 +231,8 @@ def test_below_a_closed_folder_root_keeps_the_data_elsewhere_and_finds_them_agai
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has another account to look after")
-def test_data_whose_way_was_closed_are_not_left_behind_silently(open_folder: Path) -> None:
-    closed = open_folder / "closed"
+def test_data_whose_way_was_closed_are_not_left_behind_silently(passable_folder: Path) -> None:
+    closed = passable_folder / "closed"
     closed.mkdir(mode=0o711)
     settle(closed / "postgres")
     closed.chmod(0o700)

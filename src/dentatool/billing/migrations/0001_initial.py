@@ -8,167 +8,369 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('orders', '0001_initial'),
-        ('practices', '0001_initial'),
-        ('protection', '0001_initial'),
+        ("orders", "0001_initial"),
+        ("practices", "0001_initial"),
+        ("protection", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Invoice',
+            name="Invoice",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('lab_id', models.UUIDField(editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Angelegt')),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Geändert')),
-                ('version', models.PositiveIntegerField(db_default=1, editable=False, verbose_name='Stand')),
-                ('kind', models.CharField(choices=[('invoice', 'Rechnung'), ('cancellation', 'Storno')], default='invoice', max_length=12, verbose_name='Belegart')),
-                ('number', models.CharField(editable=False, max_length=50, null=True, verbose_name='Nummer')),
-                ('year', models.PositiveSmallIntegerField(editable=False, null=True, verbose_name='Jahr')),
-                ('sequence', models.PositiveIntegerField(editable=False, null=True, verbose_name='Laufende Nummer')),
-                ('issued_at', models.DateTimeField(editable=False, null=True, verbose_name='Ausgestellt')),
-                ('invoice_date', models.DateField(null=True, verbose_name='Rechnungsdatum')),
-                ('delivered_on', models.DateField(null=True, verbose_name='Lieferdatum')),
-                ('reason', dentatool.protection.vault.SealedText(blank=True, max_length=500, verbose_name='Grund')),
-                ('net_cents', models.BigIntegerField(default=0, verbose_name='Netto')),
-                ('vat_cents', models.BigIntegerField(default=0, verbose_name='Mehrwertsteuer')),
-                ('gross_cents', models.BigIntegerField(default=0, verbose_name='Brutto')),
-                ('snapshot', dentatool.protection.vault.SealedText(blank=True, editable=False, max_length=None, verbose_name='Beleg')),
-                ('snapshot_sha256', models.CharField(blank=True, editable=False, max_length=64, verbose_name='Prüfsumme')),
-                ('previous_sha256', models.CharField(blank=True, editable=False, max_length=64, verbose_name='Prüfsumme davor')),
-                ('cancels', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='cancellations', to='billing.invoice', verbose_name='Storno zu')),
-                ('issued_by', models.ForeignKey(db_constraint=False, db_index=False, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, to='protection.account', verbose_name='Ausgestellt von')),
-                ('order', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='orders.order', verbose_name='Auftrag')),
-                ('practice', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='practices.practice', verbose_name='Praxis')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("lab_id", models.UUIDField(editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Angelegt"
+                    ),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Geändert"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(db_default=1, editable=False, verbose_name="Stand")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("invoice", "Rechnung"), ("cancellation", "Storno")],
+                        default="invoice",
+                        max_length=12,
+                        verbose_name="Belegart",
+                    ),
+                ),
+                ("number", models.CharField(editable=False, max_length=50, null=True, verbose_name="Nummer")),
+                ("year", models.PositiveSmallIntegerField(editable=False, null=True, verbose_name="Jahr")),
+                ("sequence", models.PositiveIntegerField(editable=False, null=True, verbose_name="Laufende Nummer")),
+                ("issued_at", models.DateTimeField(editable=False, null=True, verbose_name="Ausgestellt")),
+                ("invoice_date", models.DateField(null=True, verbose_name="Rechnungsdatum")),
+                ("delivered_on", models.DateField(null=True, verbose_name="Lieferdatum")),
+                ("reason", dentatool.protection.vault.SealedText(blank=True, max_length=500, verbose_name="Grund")),
+                ("net_cents", models.BigIntegerField(default=0, verbose_name="Netto")),
+                ("vat_cents", models.BigIntegerField(default=0, verbose_name="Mehrwertsteuer")),
+                ("gross_cents", models.BigIntegerField(default=0, verbose_name="Brutto")),
+                (
+                    "snapshot",
+                    dentatool.protection.vault.SealedText(
+                        blank=True, editable=False, max_length=None, verbose_name="Beleg"
+                    ),
+                ),
+                (
+                    "snapshot_sha256",
+                    models.CharField(blank=True, editable=False, max_length=64, verbose_name="Prüfsumme"),
+                ),
+                (
+                    "previous_sha256",
+                    models.CharField(blank=True, editable=False, max_length=64, verbose_name="Prüfsumme davor"),
+                ),
+                (
+                    "cancels",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="cancellations",
+                        to="billing.invoice",
+                        verbose_name="Storno zu",
+                    ),
+                ),
+                (
+                    "issued_by",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="protection.account",
+                        verbose_name="Ausgestellt von",
+                    ),
+                ),
+                (
+                    "order",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to="orders.order",
+                        verbose_name="Auftrag",
+                    ),
+                ),
+                (
+                    "practice",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to="practices.practice",
+                        verbose_name="Praxis",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'Rechnung',
-                'verbose_name_plural': 'Rechnungen',
-                'ordering': ['-invoice_date', '-id'],
+                "verbose_name": "Rechnung",
+                "verbose_name_plural": "Rechnungen",
+                "ordering": ["-invoice_date", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='InvoiceLine',
+            name="InvoiceLine",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('lab_id', models.UUIDField(editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Angelegt')),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Geändert')),
-                ('version', models.PositiveIntegerField(db_default=1, editable=False, verbose_name='Stand')),
-                ('rank', models.PositiveIntegerField(default=0, verbose_name='Reihenfolge')),
-                ('art', models.CharField(choices=[('BEL', 'BEL-Leistung'), ('NBL', 'Eigene Leistung'), ('EDM', 'Edelmetall'), ('MAT', 'Material'), ('RBT', 'Nachlass'), ('TEXT', 'Textzeile')], default='BEL', max_length=4, verbose_name='Art')),
-                ('number', models.CharField(blank=True, max_length=20, verbose_name='Nummer')),
-                ('text', models.CharField(max_length=120, verbose_name='Text')),
-                ('price_cents', models.IntegerField(default=0, verbose_name='Einzelpreis')),
-                ('quantity_milli', models.IntegerField(default=1000, verbose_name='Menge')),
-                ('vat_permille', models.PositiveSmallIntegerField(default=70, verbose_name='Mehrwertsteuer')),
-                ('tooth', models.CharField(blank=True, max_length=60, verbose_name='Zahn')),
-                ('amount_cents', models.BigIntegerField(default=0, editable=False, verbose_name='Betrag')),
-                ('invoice', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='billing.invoice', verbose_name='Rechnung')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("lab_id", models.UUIDField(editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Angelegt"
+                    ),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Geändert"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(db_default=1, editable=False, verbose_name="Stand")),
+                ("rank", models.PositiveIntegerField(default=0, verbose_name="Reihenfolge")),
+                (
+                    "art",
+                    models.CharField(
+                        choices=[
+                            ("BEL", "BEL-Leistung"),
+                            ("NBL", "Eigene Leistung"),
+                            ("EDM", "Edelmetall"),
+                            ("MAT", "Material"),
+                            ("RBT", "Nachlass"),
+                            ("TEXT", "Textzeile"),
+                        ],
+                        default="BEL",
+                        max_length=4,
+                        verbose_name="Art",
+                    ),
+                ),
+                ("number", models.CharField(blank=True, max_length=20, verbose_name="Nummer")),
+                ("text", models.CharField(max_length=120, verbose_name="Text")),
+                ("price_cents", models.IntegerField(default=0, verbose_name="Einzelpreis")),
+                ("quantity_milli", models.IntegerField(default=1000, verbose_name="Menge")),
+                ("vat_permille", models.PositiveSmallIntegerField(default=70, verbose_name="Mehrwertsteuer")),
+                ("tooth", models.CharField(blank=True, max_length=60, verbose_name="Zahn")),
+                ("amount_cents", models.BigIntegerField(default=0, editable=False, verbose_name="Betrag")),
+                (
+                    "invoice",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="lines",
+                        to="billing.invoice",
+                        verbose_name="Rechnung",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'Rechnungszeile',
-                'verbose_name_plural': 'Rechnungszeilen',
-                'ordering': ['rank', 'id'],
+                "verbose_name": "Rechnungszeile",
+                "verbose_name_plural": "Rechnungszeilen",
+                "ordering": ["rank", "id"],
             },
         ),
         migrations.CreateModel(
-            name='NumberRange',
+            name="NumberRange",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('lab_id', models.UUIDField(editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Angelegt')),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Geändert')),
-                ('version', models.PositiveIntegerField(db_default=1, editable=False, verbose_name='Stand')),
-                ('kind', models.CharField(choices=[('invoice', 'Rechnung'), ('cancellation', 'Storno')], max_length=12, verbose_name='Belegart')),
-                ('year', models.PositiveSmallIntegerField(verbose_name='Jahr')),
-                ('next_number', models.PositiveIntegerField(default=1, verbose_name='Nächste Nummer')),
-                ('last_sha256', models.CharField(blank=True, max_length=64, verbose_name='Prüfsumme des letzten Belegs')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("lab_id", models.UUIDField(editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Angelegt"
+                    ),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Geändert"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(db_default=1, editable=False, verbose_name="Stand")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("invoice", "Rechnung"), ("cancellation", "Storno")],
+                        max_length=12,
+                        verbose_name="Belegart",
+                    ),
+                ),
+                ("year", models.PositiveSmallIntegerField(verbose_name="Jahr")),
+                ("next_number", models.PositiveIntegerField(default=1, verbose_name="Nächste Nummer")),
+                (
+                    "last_sha256",
+                    models.CharField(blank=True, max_length=64, verbose_name="Prüfsumme des letzten Belegs"),
+                ),
             ],
             options={
-                'verbose_name': 'Nummernkreis',
-                'verbose_name_plural': 'Nummernkreise',
-                'constraints': [models.UniqueConstraint(fields=('lab_id', 'kind', 'year'), name='number_range_once')],
+                "verbose_name": "Nummernkreis",
+                "verbose_name_plural": "Nummernkreise",
+                "constraints": [models.UniqueConstraint(fields=("lab_id", "kind", "year"), name="number_range_once")],
             },
         ),
         migrations.CreateModel(
-            name='XmlExport',
+            name="XmlExport",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('lab_id', models.UUIDField(editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Angelegt')),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='Geändert')),
-                ('version', models.PositiveIntegerField(db_default=1, editable=False, verbose_name='Stand')),
-                ('schema_version', models.CharField(max_length=3, verbose_name='Schemaversion')),
-                ('file_name', models.CharField(max_length=60, verbose_name='Dateiname')),
-                ('sha256', models.CharField(max_length=64, verbose_name='Prüfsumme')),
-                ('exported_at', models.DateTimeField(verbose_name='Ausgegeben')),
-                ('invoice', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='exports', to='billing.invoice', verbose_name='Rechnung')),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("lab_id", models.UUIDField(editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Angelegt"
+                    ),
+                ),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name="Geändert"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(db_default=1, editable=False, verbose_name="Stand")),
+                ("schema_version", models.CharField(max_length=3, verbose_name="Schemaversion")),
+                ("file_name", models.CharField(max_length=60, verbose_name="Dateiname")),
+                ("sha256", models.CharField(max_length=64, verbose_name="Prüfsumme")),
+                ("exported_at", models.DateTimeField(verbose_name="Ausgegeben")),
+                (
+                    "invoice",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="exports",
+                        to="billing.invoice",
+                        verbose_name="Rechnung",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'XML-Ausgabe',
-                'verbose_name_plural': 'XML-Ausgaben',
-                'ordering': ['-exported_at'],
+                "verbose_name": "XML-Ausgabe",
+                "verbose_name_plural": "XML-Ausgaben",
+                "ordering": ["-exported_at"],
             },
         ),
         migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['lab_id', '-invoice_date', '-id'], name='invoice_by_date'),
+            model_name="invoice",
+            index=models.Index(fields=["lab_id", "-invoice_date", "-id"], name="invoice_by_date"),
         ),
         migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['lab_id', 'issued_at'], name='invoice_by_issue'),
+            model_name="invoice",
+            index=models.Index(fields=["lab_id", "issued_at"], name="invoice_by_issue"),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.UniqueConstraint(fields=('lab_id', 'number'), name='invoice_number_once'),
+            model_name="invoice",
+            constraint=models.UniqueConstraint(fields=("lab_id", "number"), name="invoice_number_once"),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.UniqueConstraint(fields=('lab_id', 'kind', 'year', 'sequence'), name='invoice_sequence_once'),
+            model_name="invoice",
+            constraint=models.UniqueConstraint(
+                fields=("lab_id", "kind", "year", "sequence"), name="invoice_sequence_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.UniqueConstraint(fields=('lab_id', 'cancels'), name='invoice_cancelled_once'),
+            model_name="invoice",
+            constraint=models.UniqueConstraint(fields=("lab_id", "cancels"), name="invoice_cancelled_once"),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.UniqueConstraint(condition=models.Q(('issued_at__isnull', True), ('kind', 'invoice')), fields=('lab_id', 'order'), name='invoice_one_draft'),
+            model_name="invoice",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("issued_at__isnull", True), ("kind", "invoice")),
+                fields=("lab_id", "order"),
+                name="invoice_one_draft",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('issued_at__isnull', True), ('number__isnull', True), ('sequence__isnull', True), ('snapshot_sha256', ''), ('year__isnull', True)), models.Q(('delivered_on__isnull', False), ('invoice_date__isnull', False), ('issued_at__isnull', False), ('number__isnull', False), ('sequence__gte', 1), ('snapshot_sha256__regex', '^[0-9a-f]{64}$'), ('year__isnull', False)), _connector='OR'), name='invoice_numbered_iff_issued'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("issued_at__isnull", True),
+                        ("number__isnull", True),
+                        ("sequence__isnull", True),
+                        ("snapshot_sha256", ""),
+                        ("year__isnull", True),
+                    ),
+                    models.Q(
+                        ("delivered_on__isnull", False),
+                        ("invoice_date__isnull", False),
+                        ("issued_at__isnull", False),
+                        ("number__isnull", False),
+                        ("sequence__gte", 1),
+                        ("snapshot_sha256__regex", "^[0-9a-f]{64}$"),
+                        ("year__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="invoice_numbered_iff_issued",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('cancels__isnull', True), ('kind', 'invoice')), models.Q(('cancels__isnull', False), ('kind', 'cancellation')), _connector='OR'), name='invoice_cancellation_names_invoice'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("cancels__isnull", True), ("kind", "invoice")),
+                    models.Q(("cancels__isnull", False), ("kind", "cancellation")),
+                    _connector="OR",
+                ),
+                name="invoice_cancellation_names_invoice",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('gross_cents', django.db.models.expressions.CombinedExpression(models.F('net_cents'), '+', models.F('vat_cents')))), name='invoice_gross_is_sum'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "gross_cents",
+                        django.db.models.expressions.CombinedExpression(
+                            models.F("net_cents"), "+", models.F("vat_cents")
+                        ),
+                    )
+                ),
+                name="invoice_gross_is_sum",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('issued_at__isnull', True), models.Q(('kind', 'invoice'), ('net_cents__gte', 0), ('vat_cents__gte', 0)), models.Q(('kind', 'cancellation'), ('net_cents__lte', 0), ('vat_cents__lte', 0)), _connector='OR'), name='invoice_sign'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("issued_at__isnull", True),
+                    models.Q(("kind", "invoice"), ("net_cents__gte", 0), ("vat_cents__gte", 0)),
+                    models.Q(("kind", "cancellation"), ("net_cents__lte", 0), ("vat_cents__lte", 0)),
+                    _connector="OR",
+                ),
+                name="invoice_sign",
+            ),
         ),
         migrations.AddIndex(
-            model_name='invoiceline',
-            index=models.Index(fields=['lab_id', 'invoice', 'rank'], name='invoice_line_by_rank'),
+            model_name="invoiceline",
+            index=models.Index(fields=["lab_id", "invoice", "rank"], name="invoice_line_by_rank"),
         ),
         migrations.AddConstraint(
-            model_name='invoiceline',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('art', 'BEL'), _negated=True), ('number__regex', '^[0-9]{4}$'), _connector='OR'), name='invoice_line_bel_number'),
+            model_name="invoiceline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("art", "BEL"), _negated=True), ("number__regex", "^[0-9]{4}$"), _connector="OR"
+                ),
+                name="invoice_line_bel_number",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoiceline',
-            constraint=models.CheckConstraint(condition=models.Q(('vat_permille__lte', 999)), name='invoice_line_vat'),
+            model_name="invoiceline",
+            constraint=models.CheckConstraint(condition=models.Q(("vat_permille__lte", 999)), name="invoice_line_vat"),
         ),
         migrations.AddConstraint(
-            model_name='xmlexport',
-            constraint=models.UniqueConstraint(fields=('lab_id', 'invoice', 'sha256'), name='xml_export_once'),
+            model_name="xmlexport",
+            constraint=models.UniqueConstraint(fields=("lab_id", "invoice", "sha256"), name="xml_export_once"),
         ),
     ]

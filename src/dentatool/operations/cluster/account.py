@@ -84,11 +84,16 @@ def becoming(account: Account, *, folder: Path | None = None, ends_with_us: int 
         if folder is not None:
             os.chdir(folder)
         if ends_with_us is not None:  # after the change of account, which would clear it
-            _LIBC.prctl(_PR_SET_PDEATHSIG, ends_with_us)
-            if os.getppid() != parent:
-                os.kill(os.getpid(), signal.SIGTERM)
+            end_with(parent, ends_with_us)
 
     return step_down
+
+
+def end_with(parent: int, by: int = signal.SIGTERM) -> None:
+    """The kernel sends this process the signal `by` when its parent is gone, however that happens."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, by)
+    if os.getppid() != parent:  # it was gone before we could ask
+        os.kill(os.getpid(), by)
 
 
 def can_use(account: Account, binary: Path, folder: Path) -> bool:
