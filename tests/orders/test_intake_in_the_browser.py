@@ -76,6 +76,8 @@ def test_an_order_is_taken_in_by_keyboard_alone(keyboard, browser_page, house):
         if not typed:
             break
         keyboard.press("Tab")
+    # The order number's second part fills in the patient's number; the answer may come after the last key.
+    page.wait_for_function("document.querySelector('[name=pseudonym]').value === '4711'")
     keyboard.press("Control+Enter")
     page.wait_for_url("**/auftraege/*-*/")
 
