@@ -186,7 +186,7 @@ def test_a_reading_pass_cannot_write(app_connection, anna):
         "set session authorization dentatool_owner",
         "select * from protection.pass_secret",
         "select protection.verified_pass()",
-        "select protection.write_entry('event', 'x', null, 'x', '{}')",
+        "select protection.audit_rows()",
         "select * from protection.door_laboratories()",
         "select * from protection.door_due_labs()",
         "create function pg_temp.leak(text) returns bool language sql as 'select true'",
@@ -335,7 +335,7 @@ def test_the_only_definer_functions_are_the_known_ones_with_a_fixed_search_path(
     ).fetchall()
 
     assert found == [
-        ("audit_row", "dentatool_owner", "search_path=pg_catalog"),
+        ("audit_rows", "dentatool_owner", "search_path=pg_catalog,plan_cache_mode=force_generic_plan"),
         ("door_due_labs", "dentatool_doors", "search_path=pg_catalog"),
         ("door_find_accounts", "dentatool_doors", "search_path=pg_catalog"),
         ("door_laboratories", "dentatool_doors", "search_path=pg_catalog"),
@@ -344,7 +344,6 @@ def test_the_only_definer_functions_are_the_known_ones_with_a_fixed_search_path(
         ("record_event", "dentatool_owner", "search_path=pg_catalog"),
         ("record_platform_event", "dentatool_owner", "search_path=pg_catalog"),
         ("verified_pass", "dentatool_owner", "search_path=pg_catalog"),
-        ("write_entry", "dentatool_owner", "search_path=pg_catalog"),
         ("writing_lab", "dentatool_owner", "search_path=pg_catalog"),
     ]
 

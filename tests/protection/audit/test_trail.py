@@ -2,7 +2,7 @@
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import connection, models
 
 from dentatool.practices.models import Practice
 from dentatool.protection.access import Account
@@ -50,6 +50,32 @@ def test_no_road_leads_past_the_trail(anna, road):
         assert history_of(made).first().changes == {"city": ["Rosenheim", "Bad Aibling"]}
 
 
+def test_one_statement_over_many_rows_leaves_an_entry_for_each(anna):
+    with anna.at_work():
+        made = Practice.objects.bulk_create(
+            [Practice(customer_number=str(n), name=f"Praxis {n}", city="Rosenheim") for n in range(3)]
+        )
+    with anna.at_work():
+        Practice.objects.update(
+            city=models.Case(models.When(customer_number="1", then=models.F("city")), default=models.Value("Prien"))
+        )
+    with anna.at_work():
+        Practice.objects.all().delete()
+    with anna.at_work():
+        told = [[(e.action, e.changes.get("city")) for e in history_of(each).order_by("at")] for each in made]
+    moved = [("insert", [None, "Rosenheim"]), ("update", ["Rosenheim", "Prien"]), ("delete", ["Prien", None])]
+    stayed = [("insert", [None, "Rosenheim"]), ("delete", ["Rosenheim", None])]
+    assert told == [moved, stayed, moved]
+
+
+@pytest.mark.parametrize("statement", ["update practices_practice set city = 'X'", "delete from practices_practice"])
+def test_a_statement_that_meets_no_row_leaves_no_entry(anna, statement):
+    with anna.at_work(), connection.cursor() as cursor:
+        before = Entry.objects.count()
+        cursor.execute(statement)
+        assert Entry.objects.count() == before
+
+
 def test_a_deleted_record_leaves_what_it_was(anna):
     with anna.at_work():
         made = practice()
@@ -92,14 +118,14 @@ def test_bert_does_not_see_annas_trail(anna, bert):
 
 def test_without_the_trigger_the_test_would_fail(anna, superuser):
     """Sabotage: with the trigger gone, nothing is written. So the tests above do look at the trigger."""
-    superuser.execute("alter table practices_practice disable trigger dentatool_audit")
+    superuser.execute("alter table practices_practice disable trigger dentatool_audit_insert")
     try:
         with anna.at_work():
             made = practice()
         with anna.at_work():
             assert list(history_of(made)) == []
     finally:
-        superuser.execute("alter table practices_practice enable trigger dentatool_audit")
+        superuser.execute("alter table practices_practice enable trigger dentatool_audit_insert")
 
 
 def test_an_event_needs_a_pass(app_connection):

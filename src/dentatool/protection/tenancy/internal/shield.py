@@ -105,7 +105,7 @@ def _hide_statistics(model: type[Record]) -> Iterator[str]:
 
 def _triggers(model: type[Record]) -> Iterator[str]:
     table = model._meta.db_table
-    for name in ("stamp", "audit", "frozen", "frozen_truncate"):
+    for name in ("stamp", "audit_insert", "audit_update", "audit_delete", "frozen", "frozen_truncate"):
         yield f'drop trigger if exists dentatool_{name} on "{table}"'
     if model.audited:
         skip = ", ".join(f"'{column}'" for column in (*model.audit_skip, *(f"!{name}" for name in model.audit_hide)))
@@ -113,10 +113,15 @@ def _triggers(model: type[Record]) -> Iterator[str]:
             f'create trigger dentatool_stamp before insert or update on "{table}" '
             "for each row execute function protection.stamp()"
         )
-        yield (
-            f'create trigger dentatool_audit after insert or update or delete on "{table}" '
-            f"for each row execute function protection.audit_row({skip})"
-        )
+        for action, rows in (
+            ("insert", "new table as new_rows"),
+            ("update", "old table as old_rows new table as new_rows"),
+            ("delete", "old table as old_rows"),
+        ):
+            yield (
+                f'create trigger dentatool_audit_{action} after {action} on "{table}" referencing {rows} '
+                f"for each statement execute function protection.audit_rows({skip})"
+            )
     if model.frozen is not None:
         yield from _frozen(model)
 
