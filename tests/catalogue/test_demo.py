@@ -25,13 +25,31 @@ def test_real_list_prices_of_two_years_are_there(who, region, request):
 
         assert [
             (one.valid_from, one.state, one.prices.values("number").distinct().count())
-            for one in PriceList.objects.all()
+            for one in PriceList.objects.filter(region=region)
         ] == [
             (date(2026, 1, 1), "active", 175),
             (date(2025, 1, 1), "active", 175),
         ]
         where = {"area": "ZE", "region": region, "lab_type": "gewerbe", "on": date(2026, 3, 12)}
         assert tuple(price_of(number, **where).cents for number in ("0010", "1021", "9330", "9700")) == KNOWN[region]
+
+
+def test_anna_holds_the_list_agreed_with_the_practice_on_the_rhine(anna):
+    from dentatool.practices.demo import fill as fill_practices
+    from dentatool.practices.models import Practice
+
+    with anna.at_work():
+        fill_practices("anna")
+        demo.fill("anna")
+
+        agreed = Practice.objects.get(locations__number="565901").price_region
+        where = {"area": "ZE", "region": agreed, "lab_type": "gewerbe", "on": date(2026, 3, 12)}
+        assert [price_of(number, **where).cents for number in ("0010", "0112", "8090", "9330")] == [
+            845,
+            1100,
+            7217,
+            717,
+        ]
 
 
 def test_every_line_of_every_chain_means_something(anna):

@@ -1,6 +1,7 @@
 """The first ten minutes: from signing in to an invoice and an XML that the official schema accepts, in a real browser.
 
-Invoice A of the acceptance fixtures: Rheinland-Pfalz, delivery 12.03.2026, complete relining.
+Invoice A of the acceptance fixtures, delivery 12.03.2026, complete relining, as the owner of the demo laboratory Anna
+enters it: Anna sits in Bavaria, the practice in Ludwigshafen pays the agreed prices of Rheinland-Pfalz.
 """
 
 import re
@@ -11,19 +12,21 @@ from lxml import etree
 
 from dentatool.billing.kzbv_xml import check
 from dentatool.catalogue.demo import fill as fill_catalogue
-from dentatool.practices.models import Practice
+from dentatool.practices.demo import fill as fill_practices
+from dentatool.team.demo import PROFILES
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 ORDER_NUMBER = "565901-4711-ZE-20260015-1-6"
+_NAME = "Dentallabor Anna Brandl GmbH"
 
 
 @pytest.fixture
 def lab(new_laboratory):
-    """A laboratory in Rheinland-Pfalz with its price lists and one practice."""
-    found = new_laboratory("Dental-Labor Muster GmbH", region="RP", place="D-Ludwigshafen", city="Ludwigshafen")
+    """The demo laboratory Anna: its particulars, practices and price lists."""
+    found = new_laboratory(_NAME, **PROFILES["anna"])
     with found.at_work():
+        fill_practices("anna")
         fill_catalogue("anna")
-        Practice.objects.create(customer_number="1001", name="Praxis am Rhein", city="Ludwigshafen", postcode="67059")
     return found
 
 
@@ -47,16 +50,16 @@ def test_an_owner_takes_invoice_a_from_order_to_xml(browser_page, lab, tmp_path)
     page.keyboard.press("n")
     page.wait_for_url(re.compile("/auftraege/neu/"))
     page.keyboard.type(ORDER_NUMBER.replace("-", "ß"))  # a scanner with the wrong keyboard layout
-    page.keyboard.press("Tab")
-    page.keyboard.type("1001")
-    page.keyboard.press("Tab")
-    page.locator("[name=pseudonym]").fill("4711")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('[name=practice]').value.endsWith('Praxis am Rhein')")
+    assert page.locator("[name=pseudonym]").input_value() == "4711"
     page.locator("[name=work]").fill("Unterfütterung, vollständig")
-    page.locator("[name=received_on]").fill("05.03.2026")
-    page.locator("[name=due_on]").fill("12.03.2026")
+    page.locator("[name=due_on]").fill("12.03.2026")  # long past; the day of receipt follows by itself
     page.locator("[name=due_on]").press("Control+Enter")
     page.wait_for_url(re.compile(r"/auftraege/[0-9a-f-]{36}/"))
     assert ORDER_NUMBER in page.content()
+    assert "Als Eingang ist derselbe Tag eingetragen" in page.content()
+    assert "72,17 € liegt über dem Höchstpreis 72,16 € im Abrechnungsbereich Bayern" in page.content()
     assert "107,24" in page.content()
 
     # Finish: every permitted main step until the order is done.
@@ -88,6 +91,7 @@ def test_an_owner_takes_invoice_a_from_order_to_xml(browser_page, lab, tmp_path)
     invoice = etree.fromstring(data).find("Rechnung")
     totals = [invoice.get(name) for name in ("Gesamtbetrag_netto", "Mehrwertsteuer_gesamt", "Gesamtbetrag_brutto")]
     assert totals == ["10724", "751", "11475"]
+    assert (invoice.get("Laborlieferdatum"), invoice.get("Abrechnungsbereich")) == ("2026-03-12", "BY")
     if SHARED.exists():
         (schema,) = (SHARED / "xsd").glob("*V4-5*.xsd")
         etree.XMLSchema(etree.parse(schema)).assertValid(etree.fromstring(data))

@@ -1,8 +1,9 @@
 """Moving orders through the laboratory, and what billing may do to them."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
+from django.utils.timezone import localdate
 
 
 def held(*names: str) -> frozenset:
@@ -123,6 +124,27 @@ def test_a_closed_order_can_still_be_unbilled(house):
 
 
 def test_delivery_prices_by_its_own_day(house):
+    from dentatool.catalogue.models import Price, PriceList
+    from dentatool.orders.actions import add_position, transition
+    from dentatool.orders.workflow import State
+
+    today = localdate()
+    with house.at_work():
+        coming = PriceList.objects.create(
+            name="BY bald", region="BY", lab_type="gewerbe", valid_from=today + timedelta(days=20), state="active"
+        )
+        Price.objects.create(price_list=coming, number="0010", cents=1234)
+        order = house.order(received_on=today, due_on=today + timedelta(days=25), state=State.FINISHED)
+        add_position(order, art="BEL", number="0010")
+        assert order.positions.get().price_cents == 1234
+        repriced = transition(order, State.DELIVERED, by=held("ORDERS_MOVE"))
+
+        assert len(repriced.differences) == 1
+        assert order.delivered_on == today
+        assert order.positions.get().price_cents == 845
+
+
+def test_work_written_down_afterwards_was_delivered_on_the_day_it_was_due(house):
     from dentatool.orders.actions import add_position, transition
     from dentatool.orders.workflow import State
 
@@ -131,5 +153,5 @@ def test_delivery_prices_by_its_own_day(house):
         add_position(order, art="BEL", number="0010")
         repriced = transition(order, State.DELIVERED, by=held("ORDERS_MOVE"))
 
-        assert len(repriced.differences) == 1
-        assert order.positions.get().price_cents == 845
+        assert repriced.differences == ()
+        assert order.delivered_on == date(2025, 12, 30)

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
+from django.utils.timezone import localdate
 
 RIGHT, WRONG = "565901-4711-ZE-20260015-1-6", "565901-4711-ZE-20260015-1-7"
 
@@ -58,6 +59,14 @@ def test_an_order_is_taken_in_with_patient_positions_and_shade(house):
         assert (order.order_number, order.number_state, order.shade, order.area) == (RIGHT, "gueltig", "A3", "ZE")
         assert (order.patient.name, order.patient.pseudonym) == ("Rosina Müller", "4711")
         assert [each.number for each in order.positions.all()] == ["0010", "1024", "9330"]
+
+
+@pytest.mark.parametrize("received", ["", f"{localdate():%d.%m.%Y}"])
+def test_work_of_the_past_needs_no_day_of_receipt(house, received):
+    answer = house.client().post("/auftraege/neu/", slip(received_on=received, due_on="12.03.2026"), follow=True)
+
+    assert only_order(house).received_on == date(2026, 3, 12)
+    assert "Der Liefertermin 12.03.2026 ist schon vorbei. Als Eingang ist derselbe Tag" in answer.content.decode()
 
 
 def test_the_same_slip_sent_twice_is_one_order(house):

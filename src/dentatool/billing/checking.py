@@ -11,6 +11,7 @@ from dentatool.billing.sums import LARGEST_GROSS_CENTS, LARGEST_PRICE_CENTS, cou
 from dentatool.billing.xml_file import preview_refusals
 from dentatool.kit.errors import NotYet
 from dentatool.orders import rules
+from dentatool.orders.maximum_prices import above_maximum
 from dentatool.orders.models import Care, NumberState
 from dentatool.team.models import LaboratoryProfile
 from dentatool.team.queries import profile
@@ -138,7 +139,7 @@ def _trade_rules(case: _Case) -> Iterator[Finding]:
         lab_type=case.laboratory.lab_type,
         order_teeth=[tooth.tooth for tooth in order.teeth.all()],
     )
-    for finding in found:
+    for finding in (*found, *above_maximum(order, case.lines, case.laboratory)):
         yield Finding(finding.message, is_error=finding.is_error)
 
 

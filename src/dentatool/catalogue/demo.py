@@ -21,6 +21,8 @@ _ARTICLES = (
     (Art.MAT, "M20", "Dehnschraube", "Stück", 1_250, 70),
     (Art.MAT, "M30", "Prothesenbürste", "Stück", 590, 190),
 )
+# Anna has a practice with which the prices of another region are agreed (practices/demo.py).
+_AGREED_REGIONS = {"anna": ("RP",)}
 # Name, area, lines (BEL number or article → formula).
 _CHAINS = (
     ("NEM-Krone, unverblendet", "ZE", {"0010": "1", "0051": "1", "0120": "1", "1021": "kronen", "9700": "kronen", "9330": "versandgaenge"}),
@@ -41,10 +43,10 @@ _CHAINS = (
 
 
 def fill(key: str) -> None:
-    """Lists of 2025 and 2026 for the laboratory's region, its articles and chains, inside its pass."""
-    region = profile().region
-    for year in (2025, 2026):
-        _price_list(region, year)
+    """Lists of 2025 and 2026 for the regions it bills by, its articles and chains, inside its pass."""
+    for region in sorted({profile().region, *_AGREED_REGIONS.get(key, ())}):
+        for year in (2025, 2026):
+            _price_list(region, year)
     articles = {
         number: Article.objects.create(
             art=art, number=number, text=text, unit=unit, price_cents=cents, vat_permille=vat

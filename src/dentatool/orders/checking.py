@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from dentatool.orders.maximum_prices import above_maximum
 from dentatool.orders.models import Care, Order, Position
 from dentatool.orders.rules import Finding, Line, check
 from dentatool.orders.workflow import Facts, State
@@ -12,15 +13,17 @@ def findings_of(
     order: Order, positions: list[Position] | None = None, teeth: Iterable[int] | None = None
 ) -> tuple[Finding, ...]:
     """What the trade rules say about the order's positions, errors first. Pass what is already read."""
-    lines = order.positions.all() if positions is None else positions
-    return check(
+    lines = list(order.positions.all()) if positions is None else positions
+    laboratory = profile()
+    found = check(
         (
             Line(each.art, each.number, each.quantity_milli, each.tooth, each.vat_permille, each.price_cents)
             for each in lines
         ),
-        lab_type=profile().lab_type,
+        lab_type=laboratory.lab_type,
         order_teeth=[tooth.tooth for tooth in order.teeth.all()] if teeth is None else list(teeth),
     )
+    return (*found, *above_maximum(order, lines, laboratory))
 
 
 def facts_of(

@@ -86,7 +86,8 @@ def fill_orders(key: str) -> None:
 
 
 def _cast(dice: Random) -> _Cast:
-    practices = list(Practice.objects.filter(active=True))
+    # A practice with agreed prices has just come over: its first order is the visitor's.
+    practices = list(Practice.objects.filter(active=True, price_region=""))
     dentists: dict[object, list[Dentist]] = {}
     for dentist in Dentist.objects.all():
         dentists.setdefault(dentist.practice_id, []).append(dentist)

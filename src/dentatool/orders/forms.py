@@ -1,9 +1,11 @@
 """What is typed about orders, in German words. Rules of the trade stay in the actions."""
 
+from datetime import date
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
 
 from dentatool.catalogue.models import ServiceChain
@@ -58,6 +60,7 @@ class IntakeForm(Form):
 
     chosen: Practice | None = None
     chain: ServiceChain | None = None
+    received_for_due: date | None = None  # the day of receipt that followed an earlier day of delivery
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -80,17 +83,29 @@ class IntakeForm(Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        dentist, received, due = cleaned.get("dentist"), cleaned.get("received_on"), cleaned.get("due_on")
+        dentist = cleaned.get("dentist")
         if dentist and self.chosen and dentist.practice_id != self.chosen.pk:
             self.add_error("dentist", "Dieser Behandler gehört zu einer anderen Praxis. Bitte einen der Praxis wählen.")
-        if received and due and due < received:
-            self.add_error("due_on", "Der Liefertermin liegt vor dem Eingang. Bitte eines der Daten ändern.")
+        self._receive()
         if cleaned.get("patient_name") and self.chosen and self.chosen.no_names:
             self.add_error(
                 "patient_name",
                 "Diese Praxis möchte keine Patientennamen im Labor. Bitte nur die Patientennummer angeben.",
             )
         return cleaned
+
+    def _receive(self) -> None:
+        """Today is only proposed as the day of receipt: work written down afterwards came by its day of delivery."""
+        if {"received_on", "due_on"} & set(self.errors):
+            return
+        today, due = localdate(), self.cleaned_data.get("due_on")
+        received = self.cleaned_data.get("received_on") or today
+        if due and due < received:
+            if received == today:
+                received, self.received_for_due = due, due
+            else:
+                self.add_error("due_on", "Der Liefertermin liegt vor dem Eingang. Bitte eines der Daten ändern.")
+        self.cleaned_data["received_on"] = received
 
 
 class OrderForm(ModelForm):

@@ -41,6 +41,12 @@ def new(request: HttpRequest) -> HttpResponse:
             form.add_error(None, str(reason))
         else:
             _tell(request, order)
+            if form.received_for_due:
+                messages.info(
+                    request,
+                    f"Der Liefertermin {format_day(form.received_for_due)} ist schon vorbei. Als Eingang ist derselbe "
+                    "Tag eingetragen; kam die Arbeit früher, bitte unter „Bearbeiten“ berichtigen.",
+                )
             return redirect(order)
     return _form_page(request, form, status=422)
 

@@ -120,9 +120,13 @@ def reprice(order: Order) -> Repriced:
 
 
 def finder(order: Order, numbers: Iterable[str] = ()) -> Callable[[str], ListPrice]:
-    """number → price in the laboratory's list for this order's area and day. `numbers` are looked up at once."""
+    """number → price in the list agreed with the practice, else in the laboratory's own, for the order's area and day.
+
+    `numbers` are looked up at once.
+    """
     laboratory = profile()
-    where = {"area": order.area, "region": laboratory.region, "lab_type": laboratory.lab_type, "on": order.priced_on}
+    region = order.practice.price_region or laboratory.region
+    where = {"area": order.area, "region": region, "lab_type": laboratory.lab_type, "on": order.priced_on}
     known = prices_of(numbers, **where) if numbers else {}
 
     def find(number: str) -> ListPrice:

@@ -1,6 +1,7 @@
 """Taking an order from one state to the next, as the workflow's table permits."""
 
 from collections.abc import Collection
+from datetime import date
 from typing import Any
 
 from django.db import transaction
@@ -36,10 +37,16 @@ def transition(order: Order, to: State, *, by: Collection[Any], reason: str = ""
         raise NotAllowed(f"„{step.verb}“ ist Ihrem Konto nicht erlaubt. Bitte die Inhaberin oder den Inhaber fragen.")
     _move(order, to, reason=reason)
     if to is State.DELIVERED and order.delivered_on is None:
-        order.delivered_on = localdate()
+        order.delivered_on = _day_of_delivery(order)
         order.save(update_fields=["delivered_on"])
         return reprice(order)
     return Repriced()
+
+
+def _day_of_delivery(order: Order) -> date:
+    """Today; but work that was written down only after its day of delivery was delivered on that day."""
+    written_down = localdate(order.created_at)
+    return order.due_on if order.due_on is not None and order.due_on < written_down else localdate()
 
 
 def mark_billed(order: Order, *, by: Any = None) -> None:

@@ -21,6 +21,7 @@ from dentatool.orders.models import Order
 from dentatool.orders.order_page import show_order, tell_prices
 from dentatool.orders.workflow import State
 from dentatool.protection.access import Permission, page
+from dentatool.values.days import format_day
 
 
 @page(Permission.ORDERS_VIEW)
@@ -103,8 +104,15 @@ def step(request: HttpRequest, pk: UUID) -> HttpResponse:
         raise NotYet("Diesen Status gibt es nicht. Bitte die Seite neu laden.")
     to = State(form.cleaned_data["to"])
     tell_prices(request, transition(order, to, by=request.permissions, reason=form.cleaned_data["reason"]))  # type: ignore[attr-defined]
-    messages.success(request, f"Auftrag {order.number}: {to.label}.")
+    messages.success(request, f"Auftrag {order.number}: {_arrived(order)}.")
     return redirect(order)
+
+
+def _arrived(order: Order) -> str:
+    """The new state in words; for a delivery with its day, which decides prices and tax."""
+    if order.state_now is State.DELIVERED and order.delivered_on:
+        return f"{order.state_label} am {format_day(order.delivered_on)}"
+    return order.state_label
 
 
 @page(Permission.ORDERS_VIEW)

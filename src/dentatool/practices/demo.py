@@ -14,6 +14,7 @@ class _Practice(NamedTuple):
     dentists: tuple[tuple[str, str, str], ...]
     skonto: tuple[int, int] = (0, 0)
     no_names: bool = False
+    price_region: str = ""
 
 
 _PRACTICES = {
@@ -85,6 +86,15 @@ _PRACTICES = {
             "195201",
             (("Dr.", "Ursula", "Estermann"),),
         ),
+        _Practice(  # moved away with its laboratory: prices of its own region are agreed
+            "Praxis am Rhein",
+            "Bismarckstraße 12",
+            "67059",
+            "Ludwigshafen",
+            "565901",
+            (("Dr.", "Judith", "Hambrecht"),),
+            price_region="RP",
+        ),
     ),
     "bert": (
         _Practice(
@@ -153,6 +163,7 @@ def fill(key: str) -> None:
             skonto_permille=permille,
             skonto_days=days,
             no_names=facts.no_names,
+            price_region=facts.price_region,
         )
         KnownLocation.objects.create(practice=practice, number=facts.location)
         for title, first_name, last_name in facts.dentists:

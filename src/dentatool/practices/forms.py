@@ -23,6 +23,7 @@ class PracticeForm(ModelForm):
             "skonto_permille",
             "skonto_days",
             "vat_override_permille",
+            "price_region",
             "xml_version",
             "xml_reduced",
             "no_names",

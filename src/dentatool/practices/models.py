@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dentatool.protection.tenancy import Record
 from dentatool.protection.vault import SealedText
+from dentatool.team.models import Region
 
 BUSINESS = "Geschäftsangabe einer Praxis, kein Patient"
 
@@ -37,10 +38,12 @@ class Practice(Record):
     xml_version = models.CharField(_("XML-Fassung"), max_length=3, choices=XmlVersion, default=XmlVersion.V45)
     xml_reduced = models.BooleanField(_("Private Leistungen im XML zusammenfassen"), default=False)
     payment_days = models.PositiveSmallIntegerField(_("Zahlungsziel in Tagen"), default=30)
-    skonto_permille = models.PositiveSmallIntegerField(_("Skonto in Promille"), default=0)
+    skonto_permille = models.PositiveSmallIntegerField(_("Skonto"), default=0)
     skonto_days = models.PositiveSmallIntegerField(_("Skontofrist in Tagen"), default=0)
-    vat_override_permille = models.PositiveSmallIntegerField(
-        _("Abweichende Umsatzsteuer in Promille"), null=True, blank=True
+    vat_override_permille = models.PositiveSmallIntegerField(_("Abweichende Umsatzsteuer"), null=True, blank=True)
+    # Agreed with this practice; the Abrechnungsbereich in the XML stays the laboratory's own (domain.md R12).
+    price_region = models.CharField(
+        _("BEL-Preisliste"), max_length=3, choices=[("", _("wie das Labor")), *Region.choices], blank=True, default=""
     )
     no_names = models.BooleanField(_("Keine Patientennamen, nur Pseudonyme"), default=False)
     remarks = SealedText(_("Bemerkungen"), max_length=2000, blank=True)
