@@ -15,6 +15,9 @@ ATTEMPTS = [
     "update billing_invoice set issued_at = null, number = null, year = null, sequence = null where id = %(id)s",
     "update billing_invoice set snapshot = '' where id = %(id)s",
     "delete from billing_invoice where id = %(id)s",
+    # A forged twin, issued from birth: the next number, everything else from the real one.
+    "insert into billing_invoice select (jsonb_populate_record(i, jsonb_build_object('id', gen_random_uuid(),"
+    " 'number', i.number || 'x', 'sequence', i.sequence + 1))).* from billing_invoice i where i.id = %(id)s",
     "update billing_invoiceline set price_cents = 1 where invoice_id = %(id)s",
     "delete from billing_invoiceline where invoice_id = %(id)s",
     "insert into billing_invoiceline (id, lab_id, invoice_id, rank, art, number, text, price_cents, quantity_milli,"

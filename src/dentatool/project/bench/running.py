@@ -142,9 +142,7 @@ class _Bench:
             page_duel("Auftragsliste", worklist, plain.worklist(lab), measured, link),
             page_duel("Auftragsseite", order_page, plain.order_page(lab, self.order_id), measured, link),
             writing_duel("Auftrag anlegen", creating, plain.create_order(lab), measured, link),
-            writing_duel(
-                "… Protokoll auch von Hand", creating, plain.create_order(lab, trail=True), measured, link
-            ),
+            writing_duel("… Protokoll auch von Hand", creating, plain.create_order(lab, trail=True), measured, link),
             call_duel("Patientensuche", self._search, plain.search(lab, self.fragment), measured, link),
         ], door
 

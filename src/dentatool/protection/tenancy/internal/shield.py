@@ -105,7 +105,10 @@ def _hide_statistics(model: type[Record]) -> Iterator[str]:
 
 def _triggers(model: type[Record]) -> Iterator[str]:
     table = model._meta.db_table
-    for name in ("stamp", "audit_insert", "audit_update", "audit_delete", "frozen", "frozen_truncate"):
+    for name in (
+        *("stamp", "audit_insert", "audit_update", "audit_delete"),
+        *("frozen", "frozen_from_birth", "frozen_truncate"),
+    ):
         yield f'drop trigger if exists dentatool_{name} on "{table}"'
     if model.audited:
         skip = ", ".join(f"'{column}'" for column in (*model.audit_skip, *(f"!{name}" for name in model.audit_hide)))
@@ -132,6 +135,11 @@ def _frozen(model: type[Record]) -> Iterator[str]:
         yield (
             f'create trigger dentatool_frozen before update or delete on "{table}" for each row '
             f'when (old."{frozen.once}" is not null) execute function protection.refuse_change()'
+        )
+        # Nothing comes into the world issued: it was a draft first, with parts that could be added.
+        yield (
+            f'create trigger dentatool_frozen_from_birth before insert on "{table}" for each row '
+            f'when (new."{frozen.once}" is not null) execute function protection.refuse_change()'
         )
     else:
         field: Any = model._meta.get_field(frozen.by)
