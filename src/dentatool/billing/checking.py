@@ -161,7 +161,8 @@ def _order_number(case: _Case) -> Iterator[Finding]:
     order = case.draft.order
     if order.number_state == NumberState.WRONG:
         yield Finding(
-            f"Die Auftragsnummer „{order.order_number}“ ist falsch. Bis sie im Auftrag berichtigt ist, gibt es keine XML-Datei.",
+            f"Die Auftragsnummer „{order.order_number}“ ist falsch. Bis sie im Auftrag berichtigt oder mit Begründung "
+            "freigegeben ist, gibt es keine XML-Datei.",
             is_error=False,
         )
 

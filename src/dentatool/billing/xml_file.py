@@ -1,7 +1,8 @@
 """The Laborabrechnungsdaten file of an invoice: from its snapshot, in the version that the practice reads today.
 
 Only one thing may come later than the snapshot: an order number that was missing or wrong when the invoice was issued
-(it is the name of the file, not part of the invoice's sums). The invoice and its checksum stay as they are.
+(it is the name of the file, not part of the invoice's sums), mended in the order or let pass there with a reason. The
+invoice and its checksum stay as they are.
 """
 
 from collections.abc import Mapping, Sequence
@@ -77,7 +78,7 @@ def xml_of(invoice: Invoice) -> Xml:
         return Xml(XmlState.NOT_DUE, (why_not,))
     practice = invoice.practice
     built = export(
-        _header(content, _order_number(invoice, content)),
+        _header(content, invoice, _order_number(invoice, content)),
         _lines(content),
         version=practice.xml_version,
         reduced=practice.xml_reduced,
@@ -115,7 +116,7 @@ def preview_refusals(draft: Invoice, lines: Sequence[InvoiceLine]) -> tuple[str,
         number = expected_number(draft.kind, localdate().year)
     except NotYet as reason:
         return (str(reason),)
-    header = _header({**content, "number": number}, draft.order.order_number)
+    header = _header({**content, "number": number}, draft, draft.order.order_number)
     practice = draft.practice
     built = export(header, _lines(content), version=practice.xml_version, reduced=practice.xml_reduced)
     return built.reasons if isinstance(built, Refusal) else tuple(str(warning) for warning in built.warnings)
@@ -143,7 +144,10 @@ def _not_due(invoice: Invoice, content: Mapping[str, Any]) -> str:
         return "Für eine Rechnung über 0,00 € gibt es keine XML-Datei."
     if not _order_number(invoice, content):
         if invoice.order.number_state == NumberState.WRONG:
-            return "Die Auftragsnummer ist falsch. Wird sie im Auftrag berichtigt, steht die XML-Datei bereit."
+            return (
+                "Die Auftragsnummer ist falsch. Wird sie im Auftrag berichtigt oder mit Begründung freigegeben, "
+                "steht die XML-Datei bereit."
+            )
         return "Die Auftragsnummer der Praxis fehlt. Wird sie im Auftrag nachgetragen, steht die XML-Datei bereit."
     return ""
 
@@ -152,11 +156,10 @@ def _order_number(invoice: Invoice, content: Mapping[str, Any]) -> str:
     """The number on the invoice, or the one that the order got afterwards; empty when neither is valid."""
     if content["order"]["is_number_valid"]:
         return str(content["order"]["order_number"])
-    order = invoice.order
-    return order.order_number if order.number_state == NumberState.VALID else ""
+    return invoice.order.number_for_xml
 
 
-def _header(content: Mapping[str, Any], order_number: str) -> Header:
+def _header(content: Mapping[str, Any], invoice: Invoice, order_number: str) -> Header:
     laboratory, software = content["laboratory"], content["software"]
     return Header(
         laboratory=laboratory["name"],
@@ -165,6 +168,7 @@ def _header(content: Mapping[str, Any], order_number: str) -> Header:
         delivered_on=date.fromisoformat(content["delivered_on"]),
         number=content["number"],
         order_number=order_number,
+        is_number_overridden=not content["order"]["is_number_valid"] and invoice.order.is_number_overridden,
         software_version=software["version"][:10],
     )
 

@@ -191,6 +191,12 @@ class PositionForm(Form):
         return cls(initial=stored)
 
 
+class OverrideForm(Form):
+    """Why a wrong Auftragsnummer may pass."""
+
+    reason = forms.CharField(label=_("Grund"), max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
+
+
 class StepForm(Form):
     """Which state, and why."""
 

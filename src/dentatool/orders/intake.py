@@ -121,6 +121,7 @@ def set_order_number(order: Order, typed: str) -> None:
     """Store the number normalised, never repaired, and what is known about it. Does not save."""
     number = normalise(typed[:200])
     order.order_number = number[:LONGEST]
+    order.number_reason = ""  # whoever let another number pass did not see this one
     if not number:
         order.number_state = NumberState.MISSING
     else:

@@ -39,11 +39,12 @@ class Care(models.TextChoices):
 
 
 class NumberState(models.TextChoices):
-    """What is known about the Auftragsnummer. Only `valid` goes into an XML."""
+    """What is known about the Auftragsnummer. Only a valid or an overridden one goes into an XML."""
 
     VALID = "gueltig", _("gültig")
     MISSING = "fehlt", _("fehlt")
     WRONG = "falsch", _("falsch")
+    OVERRIDDEN = "frei", _("trotz Fehler freigegeben")
 
 
 class Art(models.TextChoices):
@@ -99,6 +100,7 @@ class Order(Record):
     patient = models.ForeignKey(Patient, models.PROTECT, null=True, blank=True, verbose_name=_("Patient"))
     order_number = models.CharField(_("Auftragsnummer"), max_length=50, blank=True)
     number_state = models.CharField(_("Stand der Auftragsnummer"), max_length=8, choices=NumberState, default="fehlt")
+    number_reason = SealedText(_("Grund der Freigabe"), blank=True, max_length=500)
     area = models.CharField(_("Bereich"), max_length=3, choices=AREAS, default="ZE")
     care = models.CharField(_("Versorgungsform"), max_length=12, choices=Care, default=Care.REGULAR)
     kind = models.CharField(_("Art der Arbeit"), max_length=80, blank=True)
@@ -170,6 +172,15 @@ class Order(Record):
     @property
     def has_valid_number(self) -> bool:
         return self.number_state == NumberState.VALID
+
+    @property
+    def number_for_xml(self) -> str:
+        """The Auftragsnummer that a practice's file may carry; empty while it is missing or wrong."""
+        return self.order_number if self.number_state in (NumberState.VALID, NumberState.OVERRIDDEN) else ""
+
+    @property
+    def is_number_overridden(self) -> bool:
+        return self.number_state == NumberState.OVERRIDDEN
 
     @property
     def priced_on(self) -> date:

@@ -54,7 +54,7 @@ def show_order(
         "may_change": may_change,
         "sees_patient": may(Permission.PATIENTS_VIEW),
         "sees_prices": may(Permission.CATALOGUE_VIEW),
-        "number_problems": _number_problems(order),
+        "number_problems": number_problems(order),
         "stranger": stranger_at(order),
         "is_overdue": order.is_overdue(localdate()),
         "adding": adding,
@@ -97,6 +97,7 @@ def _steps(steps: tuple[Step, ...]) -> dict[str, Any]:
     return {"main_step": main, "other_steps": [step for step in steps if step is not main]}
 
 
-def _number_problems(order: Order) -> list[str]:
+def number_problems(order: Order) -> list[str]:
+    """What is wrong with the Auftragsnummer, in German; empty when it is right or missing."""
     found = check(order.order_number) if order.order_number and not order.has_valid_number else []
     return [str(problem) for problem in found] if isinstance(found, list) else []

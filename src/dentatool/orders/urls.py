@@ -4,7 +4,7 @@ from django.urls import path
 
 from dentatool.kit.lists import Column
 from dentatool.kit.pages import record_pages
-from dentatool.orders import intake_views, position_views, views
+from dentatool.orders import intake_views, number_views, position_views, views
 from dentatool.orders.forms import PatientForm
 from dentatool.orders.models import Patient
 from dentatool.orders.patient_pages import orders_of, patients_found
@@ -19,6 +19,8 @@ urlpatterns = [
     path("auftraege/<uuid:pk>/bearbeiten/", views.edit, name="order_edit"),
     path("auftraege/<uuid:pk>/status/", views.step, name="order_step"),
     path("auftraege/<uuid:pk>/verlauf/", views.history, name="order_history"),
+    path("auftraege/<uuid:pk>/freigabe/", number_views.override, name="order_number_override"),
+    path("auftraege/<uuid:pk>/freigabe/zuruecknehmen/", number_views.withdraw, name="order_number_withdraw"),
     path("auftraege/<uuid:pk>/kette/", position_views.chain, name="order_chain"),
     path("auftraege/<uuid:pk>/preise/", position_views.prices, name="order_prices"),
     path("auftraege/<uuid:pk>/leistung/", position_views.suggest, name="order_service"),

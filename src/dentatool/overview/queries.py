@@ -42,7 +42,7 @@ def counts(today: date) -> Counts:
         due_next=Count("id", filter=unfinished & Q(due_on__gt=today, due_on__lte=following)),
         overdue=Count("id", filter=unfinished & Q(due_on__lt=today)),
         paused=Count("id", filter=Q(state__in=[state.value for state in PAUSED])),
-        without_number=Count("id", filter=~Q(number_state=NumberState.VALID)),
+        without_number=Count("id", filter=Q(number_state__in=[NumberState.MISSING, NumberState.WRONG])),
         billable=Count("id", filter=Q(state__in=[state.value for state in BILLABLE])),
         in_the_house=Count("id", filter=unfinished),
     )

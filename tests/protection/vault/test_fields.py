@@ -26,6 +26,18 @@ def stored(specimens, row, column="name"):
     return held.raw if isinstance(held, Ciphertext) else held
 
 
+def test_a_migration_can_add_a_sealed_column_which_is_then_empty_everywhere():
+    from django.db import connection
+    from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+    from dentatool.orders.models import Order
+
+    column = Order._meta.get_field("remarks")
+    default = BaseDatabaseSchemaEditor(connection).effective_default(column)
+
+    assert bytes(default.obj if hasattr(default, "obj") else default) == b""
+
+
 def test_a_saved_name_is_read_back_and_lies_sealed_in_the_row(anna, specimens, superuser):
     with anna.at_work():
         row = specimens.objects.create(

@@ -85,6 +85,7 @@ class Header:
     delivered_on: date
     number: str  # as on the printed invoice
     order_number: str
+    is_number_overridden: bool = False  # billing lets a wrong order number pass: the file carries it as it is
     software_maker: str | None = "DentaTool"
     software: str | None = "DentaTool"
     software_version: str | None = None

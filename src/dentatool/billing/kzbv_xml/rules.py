@@ -6,6 +6,7 @@ They see an invoice that the schema accepts. Each rule is one generator; ``_RULE
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from typing import Final
 
@@ -40,7 +41,12 @@ def order_number_findings(order_number: str, line: int | None = None) -> Iterato
 
 
 def _order_number(invoice: Invoice, _version: str) -> Iterator[Finding]:
-    yield from order_number_findings(invoice.header.order_number)
+    found = order_number_findings(invoice.header.order_number)
+    if invoice.header.is_number_overridden:
+        found = (
+            replace(each, layer="warnung", message=f"{each.message} Sie ist trotzdem freigegeben.") for each in found
+        )
+    yield from found
 
 
 def _group_sums(invoice: Invoice, _version: str) -> Iterator[Finding]:

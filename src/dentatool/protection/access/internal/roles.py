@@ -18,6 +18,7 @@ class Permission(StrEnum):
     ORDERS_VIEW = "orders:view"
     ORDERS_CHANGE = "orders:change"
     ORDERS_MOVE = "orders:move"  # take the work to its next state
+    ORDERS_OVERRIDE = "orders:override"  # let a wrong Auftragsnummer pass, with a reason
     BILLING_VIEW = "billing:view"
     BILLING_CHANGE = "billing:change"
     BILLING_ISSUE = "billing:issue"
@@ -52,6 +53,7 @@ _TECHNICIAN = _LOOK | {Permission.ORDERS_CHANGE, Permission.ORDERS_MOVE, Permiss
 _OFFICE = _TECHNICIAN | {
     Permission.PRACTICES_CHANGE,
     Permission.CATALOGUE_CHANGE,
+    Permission.ORDERS_OVERRIDE,
     Permission.BILLING_VIEW,
     Permission.BILLING_CHANGE,
     Permission.BILLING_ISSUE,

@@ -136,6 +136,8 @@ class SealedField(_Field):
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
         if value is None:
             return None
+        if value == b"" and not self.null:
+            return connection.Database.Binary(b"")  # a migration adds the column: nothing is not sealed
         if not isinstance(value, _ReadyToStore):
             raise SealedFieldError(f"{self.place} ist versiegelt: nur save() und create() schreiben, nicht update().")
         return connection.Database.Binary(bytes(value))
