@@ -118,6 +118,7 @@ def shown_row(row: dict[str, Any], today: date) -> dict[str, Any]:
     state, due = State(row["state"]), row["due_on"]
     is_late = due is not None and due < today and row["state"] in _UNFINISHED
     return {
+        "id": row["id"],
         "address": f"/auftraege/{row['id']}/",
         "number": row["number"],
         "due": short_day(due),

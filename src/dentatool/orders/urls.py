@@ -4,7 +4,7 @@ from django.urls import path
 
 from dentatool.kit.lists import Column
 from dentatool.kit.pages import record_pages
-from dentatool.orders import intake_views, number_views, position_views, views
+from dentatool.orders import bulk_views, intake_views, number_views, position_views, views
 from dentatool.orders.forms import PatientForm
 from dentatool.orders.models import Patient
 from dentatool.orders.patient_pages import orders_of, patients_found
@@ -13,6 +13,7 @@ from dentatool.protection.access import Permission
 urlpatterns = [
     path("auftraege/", views.worklist, name="order_list"),
     path("auftraege/neu/", intake_views.new, name="order_new"),
+    path("auftraege/schritt/", bulk_views.move, name="order_move_many"),
     path("auftraege/neu/nummer/", intake_views.number, name="order_new_number"),
     path("auftraege/neu/patienten/", intake_views.patients, name="order_new_patients"),
     path("auftraege/<uuid:pk>/", views.order, name="order"),

@@ -14,6 +14,7 @@ from dentatool.kit.errors import NotYet
 from dentatool.kit.lists import clean_search, page_of, sort_of
 from dentatool.orders import queries
 from dentatool.orders.actions import Repriced, change_order, patient_for, teeth_of, transition
+from dentatool.orders.bulk import steps_for_many
 from dentatool.orders.filtering import FilterForm
 from dentatool.orders.forms import OrderForm, StepForm
 from dentatool.orders.intake import CHANGEABLE_WHEN_SETTLED
@@ -47,6 +48,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
         "search": search,
         "with_names": with_names,
         **form.shown(),
+        "many_steps": steps_for_many(request.permissions),  # type: ignore[attr-defined]
         "heads": [("auftrag", "Auftrag"), ("termin", "Termin"), ("praxis", "Praxis")],
     }
     return render(request, "orders/list.html", facts, status=200 if valid else 422)

@@ -1,7 +1,9 @@
 """The trail page: what happened in this laboratory, for those who may know."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, time, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +21,8 @@ from dentatool.protection.access import Account, Permission, page
 from dentatool.protection.audit import Entry, record_event
 from dentatool.protection.tenancy import Record
 
-PER_PAGE = 50
+PER_PAGE = 200  # entries; what one request did alike is one row
+MOST_SHOWN = 20
 EVENTS = {
     "authn_login_success": "Angemeldet",
     "authn_login_fail": "Anmeldung abgewiesen",
@@ -51,6 +54,7 @@ class TrailFilter(Form):
     since = DateField(label="Von", required=False)
     until = DateField(label="Bis", required=False)
     record = forms.UUIDField(label="Datensatz", required=False)
+    vorgang = forms.UUIDField(label="Vorgang", required=False)
 
     def __init__(self, *args: Any, people: dict[UUID, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -74,7 +78,9 @@ def trail(request: HttpRequest) -> HttpResponse:
     number = request.GET.get("seite", "1")
     entries = found.get_page(number if number.isascii() and number.isdigit() else 1)
     record_event("trail.viewed", entries=len(entries.object_list))
-    facts = {"form": form, "page": entries, "rows": list(readable(entries.object_list, people))}
+    rows = readable(entries.object_list, people)
+    one_by_one = valid and form.cleaned_data["vorgang"]
+    facts = {"form": form, "page": entries, "rows": list(rows if one_by_one else grouped(rows))}
     return render(request, "team/trail.html", facts, status=200 if valid else 422)
 
 
@@ -84,6 +90,8 @@ def _filtered(wanted: dict[str, Any]) -> Any:
         entries = entries.filter(actor_id=wanted["person"])
     if wanted.get("record"):
         entries = entries.filter(record_id=wanted["record"])
+    if wanted.get("vorgang"):
+        entries = entries.filter(request_id=wanted["vorgang"].hex)
     if what := wanted.get("what"):
         entries = entries.filter(kind="event") if what == "event" else entries.filter(kind="row", what=what)
     if wanted.get("since"):
@@ -105,6 +113,7 @@ def readable(entries: Iterable[Entry], people: dict[UUID, str]) -> Iterable[dict
         model = models.get(entry.what) if entry.kind == "row" else None
         yield {
             "at": entry.at,
+            "request_id": entry.request_id,
             "person": people.get(entry.actor_id, "System" if entry.actor_id is None else "gelöschtes Konto"),
             "origin": entry.origin,
             "what": model._meta.verbose_name if model else EVENTS.get(entry.what, entry.what),
@@ -112,6 +121,17 @@ def readable(entries: Iterable[Entry], people: dict[UUID, str]) -> Iterable[dict
             "record_id": entry.record_id,
             "changes": list(changes_in(model, entry)) if model else list(_facts(entry, people)),
         }
+
+
+def grouped(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """What one request did alike to several records as one row with the first of them: an import is not 175 rows."""
+    for request_id, run in groupby(rows, key=itemgetter("request_id")):
+        alike: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+        for row in run:
+            alike.setdefault((row["what"], row["action"], row["record_id"] is None), []).append(row)
+        for found in alike.values():
+            more = {"shown": found[:MOST_SHOWN], "hidden": len(found) > MOST_SHOWN} if len(found) > 1 else {}
+            yield found[0] | {"count": len(found), "request_id": request_id} | more
 
 
 def _models() -> dict[str, type[Record]]:
