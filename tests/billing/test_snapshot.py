@@ -4,6 +4,7 @@ import json
 import tomllib
 from pathlib import Path
 
+import dentatool
 from dentatool.billing.actions import draft_invoice, issue_invoice
 from dentatool.billing.models import Invoice
 from dentatool.billing.snapshot import SOFTWARE, checksum
@@ -57,6 +58,8 @@ def test_no_patient_lies_open_in_the_database(anna, finished_order, superuser):
 
 
 def test_the_version_in_the_snapshot_is_that_of_the_program():
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    built = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
 
-    assert SOFTWARE["version"] == project["version"]
+    assert SOFTWARE["version"] == dentatool.__version__
+    assert built["project"]["dynamic"] == ["version"]
+    assert built["tool"]["hatch"]["version"]["path"] == "src/dentatool/__init__.py"

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from secrets import token_hex
 from typing import Any
 
+from dentatool import __version__
 from dentatool.billing.models import Invoice, InvoiceLine
 from dentatool.billing.sums import sums_of
 from dentatool.orders.models import Insurance, NumberState
@@ -20,8 +21,7 @@ from dentatool.team.queries import profile
 from dentatool.values.money import skonto_amount
 
 TEMPLATE = 1
-# The program runs from its folder and is no installed package; a test compares this with pyproject.toml.
-SOFTWARE = {"name": "DentaTool", "version": "0.1.0"}
+SOFTWARE = {"name": "DentaTool", "version": __version__}
 _LABORATORY = (
     *("name", "street", "postcode", "city", "phone", "email", "tax_number", "vat_id", "iban", "bic", "bank"),
     *("region", "place", "lab_type"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 
+from dentatool import __version__
 from dentatool.project.bench.load import Measured
 from dentatool.project.console import Failure
 
@@ -77,7 +78,7 @@ def _fetched(link: psycopg.Connection, measured: Measured) -> list[tuple[Any, li
             ).fetchall()
             header = Header(
                 laboratory=name, place=place, region=region, delivered_on=delivered_on, number=number,
-                order_number=order_number, software_version="0.1.0",
+                order_number=order_number, software_version=__version__,
             )  # fmt: skip
             found.append((header, [PlainLine(*line) for line in lines]))
     return found
