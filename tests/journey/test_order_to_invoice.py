@@ -55,10 +55,12 @@ def test_an_owner_takes_invoice_a_from_order_to_xml(browser_page, lab, tmp_path)
     assert page.locator("[name=pseudonym]").input_value() == "4711"
     page.locator("[name=work]").fill("Unterfütterung, vollständig")
     page.locator("[name=due_on]").fill("12.03.2026")  # long past; the day of receipt follows by itself
+    page.keyboard.press("Tab")
+    assert page.locator("[name=received_on]").input_value() == "12.03.2026"
     page.locator("[name=due_on]").press("Control+Enter")
     page.wait_for_url(re.compile(r"/auftraege/[0-9a-f-]{36}/"))
     assert ORDER_NUMBER in page.content()
-    assert "Als Eingang ist derselbe Tag eingetragen" in page.content()
+    assert "Liste Rheinland-Pfalz ab 01.01.2026, mit der Praxis vereinbart" in page.content()
     assert "72,17 € liegt über dem Höchstpreis 72,16 € im Abrechnungsbereich Bayern" in page.content()
     assert "107,24" in page.content()
 

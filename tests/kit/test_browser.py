@@ -70,6 +70,35 @@ def test_slash_searches_n_begins_an_order_and_question_mark_lists_the_keys(signe
     assert signed_in.complaints == []
 
 
+def test_g_goes_places_and_e_edits(signed_in, practices):
+    signed_in.goto("/praxen/")
+    signed_in.keyboard.press("j")
+    signed_in.keyboard.press("Enter")
+    signed_in.wait_for_url("**/praxen/*-*/")
+
+    signed_in.keyboard.press("e")
+    signed_in.wait_for_url("**/bearbeiten/")
+    signed_in.keyboard.press("g")
+    signed_in.keyboard.press("a")
+    signed_in.wait_for_url("**/auftraege/")
+    signed_in.keyboard.press("g")
+    signed_in.keyboard.press("r")
+    signed_in.wait_for_url("**/rechnungen/")
+    assert signed_in.complaints == []
+
+
+def test_w_leads_to_the_next_step_and_a_new_record_begins_in_its_first_field(signed_in):
+    signed_in.goto("/praxen/")
+
+    signed_in.keyboard.press("w")
+    assert focused(signed_in) == "Praxis anlegen"
+    signed_in.keyboard.press("Enter")
+    signed_in.wait_for_url("**/praxen/neu/")
+
+    assert focused(signed_in) == "customer_number"
+    assert signed_in.complaints == []
+
+
 def test_single_keys_can_be_switched_off(signed_in):
     signed_in.goto("/praxen/")
     signed_in.locator(".menu summary").click()

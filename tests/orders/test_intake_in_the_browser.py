@@ -56,6 +56,20 @@ def test_a_mistyped_number_is_told_at_once(keyboard, browser_page):
     assert browser_page.text_content("[data-verdict]").startswith("Prüfziffer falsch (erwartet 6)")
 
 
+def test_the_day_of_receipt_follows_a_delivery_of_the_past_but_not_what_a_person_typed(keyboard, browser_page):
+    page = browser_page
+    page.focus("[name=due_on]")
+    keyboard.type("12.03.2026")
+    keyboard.press("Tab")
+    assert page.input_value("[name=received_on]") == "12.03.2026"
+    assert page.text_content("[data-dates-verdict]").startswith("Der Liefertermin ist schon vorbei")
+
+    page.fill("[name=received_on]", "05.03.2026")
+    page.fill("[name=due_on]", "01.03.2026")
+    keyboard.press("Tab")
+    assert page.input_value("[name=received_on]") == "05.03.2026"
+
+
 def test_an_order_is_taken_in_by_keyboard_alone(keyboard, browser_page, house):
     from django.utils.timezone import localdate
 

@@ -19,7 +19,7 @@ from dentatool.orders.intake import stranger_at
 from dentatool.orders.models import Order
 from dentatool.orders.panels import panels_of
 from dentatool.orders.services import service_options
-from dentatool.orders.shown import position_rows, price_source, teeth_in_words
+from dentatool.orders.shown import agreed_list, position_rows, price_source, teeth_in_words
 from dentatool.orders.workflow import Step
 from dentatool.protection.access import Permission
 from dentatool.values.money import totals
@@ -45,7 +45,7 @@ def show_order(
     facts = {
         "order": order,
         "rows": position_rows(positions),
-        "price_source": price_source(positions),
+        "price_source": price_source(positions, agreed_list(order.practice)),
         "totals": totals(positions),
         "findings": findings,
         "teeth": teeth,

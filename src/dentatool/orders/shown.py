@@ -6,6 +6,7 @@ from typing import Any
 from dentatool.kit.formatting import NOTHING, day
 from dentatool.kit.teeth import PARTS
 from dentatool.orders.models import Art, Position
+from dentatool.practices.models import Practice
 from dentatool.values.money import format_money, format_permille, format_quantity
 
 
@@ -40,12 +41,20 @@ def teeth_in_words(marked: Mapping[int, str]) -> str:
     return ", ".join(f"{tooth} {words.get(part, part)}".strip() for tooth, part in marked.items())
 
 
-def price_source(positions: Iterable[Position]) -> str:
-    """Which list the prices come from; empty when no price comes from one."""
+def price_source(positions: Iterable[Position], agreed: str = "") -> str:
+    """Which list the prices come from; empty when no price comes from one. `agreed`: the region agreed with the practice."""
     days = sorted({position.price_valid_from for position in positions if position.price_valid_from})
     if not days:
         return ""
-    return "BEL-Preise der Liste ab " + " und ".join(map(day, days)) + "."
+    since = " und ".join(map(day, days))
+    if agreed:
+        return f"BEL-Preise der Liste {agreed} ab {since}, mit der Praxis vereinbart."
+    return f"BEL-Preise der Liste ab {since}."
+
+
+def agreed_list(practice: Practice) -> str:
+    """The region whose prices are agreed with the practice, as Germans call it; empty for the laboratory's own."""
+    return practice.get_price_region_display() if practice.price_region else ""
 
 
 def _source(position: Position) -> str:

@@ -149,6 +149,17 @@ name.addEventListener("keydown", (event) => {
   else if (event.key === "Escape") { event.stopPropagation(); close(); }
 });
 
+// --- dates: work written down afterwards came by its day of delivery (the server does the same) ---
+const due = field("due_on");
+const received = field("received_on");
+const proposed = received.value;
+const dayOf = (text) => { const part = /^(\d{1,2})\.(\d{1,2})\.(\d{4})$/.exec(text.trim()); return part ? new Date(+part[3], part[2] - 1, +part[1]).getTime() : NaN; };
+due.addEventListener("change", () => {
+  if (received.value !== proposed || !(dayOf(due.value) < dayOf(proposed))) return;
+  received.value = due.value.trim();
+  say("[data-dates-verdict]", "Der Liefertermin ist schon vorbei; als Eingang ist derselbe Tag eingetragen.");
+});
+
 // Enter in a single-line field goes on instead of sending by accident; Strg+Enter and the button send.
 form.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.ctrlKey || event.metaKey || event.defaultPrevented) return;

@@ -1,6 +1,8 @@
 // Forms: focus goes to what is wrong, Strg+Enter sends, nothing is sent twice.
 const summary = document.querySelector("[data-error-summary]");
 summary?.focus();
+// A page that only asks something begins in its first field.
+if (!summary) document.querySelector("form[data-focus-first] :is(input:not([type=hidden]), select, textarea):enabled")?.focus();
 
 summary?.addEventListener("click", (event) => {
   const field = document.getElementById(event.target.closest("a")?.hash.slice(1) ?? "");

@@ -10,7 +10,26 @@ const actions = {
   n: () => { const address = document.body.dataset.newOrder; if (address) location.assign(address); return Boolean(address); },
   "/": () => focusSearch(),
   "?": () => openDialog("tasten"),
+  e: () => follow('main .page-actions a[href$="/bearbeiten/"]'),
+  w: () => focusOn("main .page-actions .button-primary"),
 };
+// After G: where to go. What is not in the rail is not allowed.
+const places = { u: "/", a: "/auftraege/", p: "/praxen/", r: "/rechnungen/" };
+let going = 0;
+
+const go = (key) => key in places && follow(`.rail a[href="${places[key]}"]`);
+
+function follow(selector) {
+  const link = document.querySelector(selector);
+  link?.click();
+  return Boolean(link);
+}
+
+function focusOn(selector) {
+  const control = document.querySelector(selector);
+  control?.focus();
+  return Boolean(control);
+}
 
 function focusSearch() {
   const field = document.querySelector("main [data-search]") ?? document.querySelector("[data-search]");
@@ -29,7 +48,9 @@ function openDialog(id) {
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || !areOn()) return;
   if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
-  if (actions[event.key]?.()) event.preventDefault();
+  const isGoing = Date.now() - going < 1500;
+  going = event.key === "g" ? Date.now() : 0;
+  if (isGoing ? go(event.key) : actions[event.key]?.()) event.preventDefault();
 });
 
 document.addEventListener("click", (event) => {
