@@ -338,6 +338,23 @@ def test_a_patient_may_be_named_later(house):
     assert only_order(house).patient.pseudonym == "4711"
 
 
+def test_a_day_of_delivery_in_the_past_takes_the_proposed_receipt_along_a_typed_one_stays(house):
+    client, today = house.client(), f"{localdate():%d.%m.%Y}"
+    client.post("/auftraege/neu/", slip(received_on="", due_on=""))
+    order = only_order(house)
+    form = {"version": str(order.version), "order_number": RIGHT, "kind": "Krone", "area": "ZE", "care": "regel",
+            "teeth": "14:krone", "received_on": today, "due_on": "12.03.2026"}  # fmt: skip
+
+    followed = client.post(order.get_absolute_url() + "bearbeiten/", form, follow=True).content.decode()
+    after = only_order(house)
+    form |= {"version": str(after.version), "received_on": "10.03.2026", "due_on": "09.03.2026"}
+    refused = client.post(order.get_absolute_url() + "bearbeiten/", form)
+
+    assert "Als Eingang ist derselbe Tag eingetragen" in followed
+    assert (after.received_on, after.due_on) == (date(2026, 3, 12), date(2026, 3, 12))
+    assert (refused.status_code, only_order(house).due_on) == (422, date(2026, 3, 12))
+
+
 def test_changing_the_day_tells_the_differences(house):
     client = house.client()
     client.post("/auftraege/neu/", slip(received_on="01.12.2025", due_on="31.12.2025"))

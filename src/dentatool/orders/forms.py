@@ -111,6 +111,8 @@ class IntakeForm(Form):
 class OrderForm(ModelForm):
     """Changing an order. Once it is billed, only what does not touch the invoice."""
 
+    received_for_due: date | None = None  # the day of receipt that followed an earlier day of delivery
+
     order_number = OrderNumberField(label=_("Auftragsnummer"))
     dentist = RecordChoiceField(Dentist.objects.none(), label=_("Behandler"), required=False)
     teeth = TeethField(label=_("Zähne"), required=False)
@@ -142,13 +144,19 @@ class OrderForm(ModelForm):
         cleaned = super().clean()
         received, due = cleaned.get("received_on"), cleaned.get("due_on")
         if received and due and due < received:
-            self.add_error("due_on", "Der Liefertermin liegt vor dem Eingang. Bitte eines der Daten ändern.")
+            if "received_on" not in self.changed_data and received == localdate(self.instance.created_at):
+                cleaned["received_on"] = self.received_for_due = (
+                    due  # was only proposed when the order was written down
+                )
+            else:
+                self.add_error("due_on", "Der Liefertermin liegt vor dem Eingang. Bitte eines der Daten ändern.")
         return cleaned
 
     def changes(self) -> dict[str, Any]:
         """The changed columns of the order; teeth and patient travel apart."""
         apart = ("teeth", "version", "patient_name", "pseudonym")
-        return {name: self.cleaned_data[name] for name in self.changed_data if name not in apart}
+        names = [*self.changed_data, *(["received_on"] if self.received_for_due else [])]
+        return {name: self.cleaned_data[name] for name in names if name not in apart}
 
     def patient_facts(self) -> PatientFacts:
         """What was typed about a patient whom the order lacked so far."""

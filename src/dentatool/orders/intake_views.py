@@ -16,6 +16,7 @@ from dentatool.orders.choosing import practice_label
 from dentatool.orders.forms import IntakeForm
 from dentatool.orders.intake import practice_at, stranger_at
 from dentatool.orders.models import Order, Patient
+from dentatool.orders.order_page import tell_receipt
 from dentatool.orders.patients import search_patients
 from dentatool.practices.models import Practice
 from dentatool.protection.access import Permission, page
@@ -41,12 +42,7 @@ def new(request: HttpRequest) -> HttpResponse:
             form.add_error(None, str(reason))
         else:
             _tell(request, order)
-            if form.received_for_due:
-                messages.info(
-                    request,
-                    f"Der Liefertermin {format_day(form.received_for_due)} ist schon vorbei. Als Eingang ist derselbe "
-                    "Tag eingetragen; kam die Arbeit früher, bitte unter „Bearbeiten“ berichtigen.",
-                )
+            tell_receipt(request, form.received_for_due)
             return redirect(order)
     return _form_page(request, form, status=422)
 

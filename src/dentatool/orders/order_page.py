@@ -1,5 +1,6 @@
 """What the order's page shows, and what it says after a change."""
 
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -22,6 +23,7 @@ from dentatool.orders.services import service_options
 from dentatool.orders.shown import agreed_list, position_rows, price_source, teeth_in_words
 from dentatool.orders.workflow import Step
 from dentatool.protection.access import Permission
+from dentatool.values.days import format_day
 from dentatool.values.money import totals
 from dentatool.values.order_number import check
 
@@ -89,6 +91,16 @@ def tell_prices(request: HttpRequest, repriced: Repriced) -> None:
         messages.info(request, "Preise zum neuen Lieferdatum: " + "; ".join(repriced.differences) + ".")
     for missing in repriced.missing:
         messages.warning(request, missing)
+
+
+def tell_receipt(request: HttpRequest, day: date | None) -> None:
+    """Say that the day of receipt followed a day of delivery that has passed."""
+    if day is not None:
+        messages.info(
+            request,
+            f"Der Liefertermin {format_day(day)} ist schon vorbei. Als Eingang ist derselbe Tag eingetragen; "
+            "kam die Arbeit früher, bitte unter „Bearbeiten“ berichtigen.",
+        )
 
 
 def _steps(steps: tuple[Step, ...]) -> dict[str, Any]:

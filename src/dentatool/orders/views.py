@@ -19,7 +19,7 @@ from dentatool.orders.filtering import FilterForm
 from dentatool.orders.forms import OrderForm, StepForm
 from dentatool.orders.intake import CHANGEABLE_WHEN_SETTLED
 from dentatool.orders.models import Order
-from dentatool.orders.order_page import show_order, tell_prices
+from dentatool.orders.order_page import show_order, tell_prices, tell_receipt
 from dentatool.orders.workflow import State
 from dentatool.protection.access import Permission, page
 from dentatool.values.days import format_day
@@ -85,6 +85,7 @@ def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
         form.add_error(None, str(reason))
         return render(request, "orders/edit.html", facts, status=422)
     messages.success(request, "Die Änderung ist gespeichert.")
+    tell_receipt(request, form.received_for_due)
     return redirect(order)
 
 
