@@ -155,3 +155,37 @@ def test_work_written_down_afterwards_was_delivered_on_the_day_it_was_due(house)
 
         assert repriced.differences == ()
         assert order.delivered_on == date(2025, 12, 30)
+
+
+def test_overdue_work_is_delivered_today_unless_another_day_is_typed(house):
+    from dentatool.orders.actions import add_position, transition
+    from dentatool.orders.workflow import State
+
+    today = localdate()
+    week = today - timedelta(days=7)
+    with house.at_work():
+        days = []
+        for on in (None, week):
+            order = house.order(received_on=week, due_on=today - timedelta(days=3), state=State.FINISHED)
+            add_position(order, art="BEL", number="0010")
+            transition(order, State.DELIVERED, by=held("ORDERS_MOVE"), on=on)
+            days.append(order.delivered_on)
+
+        assert days == [today, week]
+
+
+@pytest.mark.parametrize(("days", "reason"), [(1, "liegt in der Zukunft"), (-9, "liegt vor dem Eingang")])
+def test_a_day_of_delivery_that_cannot_be_is_refused(house, days, reason):
+    from dentatool.kit.errors import NotYet
+    from dentatool.orders.actions import transition
+    from dentatool.orders.models import Order
+    from dentatool.orders.workflow import State
+
+    today = localdate()
+    with house.at_work():
+        order = house.order(received_on=today - timedelta(days=7), due_on=today, state=State.FINISHED)
+    with pytest.raises(NotYet, match=reason), house.at_work():
+        transition(order, State.DELIVERED, by=held("ORDERS_MOVE"), on=today + timedelta(days=days))
+
+    with house.at_work():
+        assert (Order.objects.get().state, Order.objects.get().delivered_on) == ("fertig", None)

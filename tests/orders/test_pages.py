@@ -311,6 +311,23 @@ def test_a_step_is_taken_and_an_impossible_one_refused(house):
     assert only_order(house).state == "in_arbeit"
 
 
+def test_the_day_of_delivery_is_proposed_and_can_be_typed(house):
+    from dentatool.orders.workflow import State
+
+    with house.at_work():
+        house.order(state=State.FINISHED)
+    root, client = only_order(house).get_absolute_url(), house.client("courier")
+
+    page = client.get(root).content.decode()
+    unreadable = client.post(root + "status/", {"to": "geliefert", "on": "gestern irgendwann"})
+    answer = client.post(root + "status/", {"to": "geliefert", "on": "13.03.2026"}, follow=True)
+
+    assert 'name="on" value="12.03.2026"' in page
+    assert (unreadable.status_code, "Geliefert am:" in unreadable.content.decode()) == (409, True)
+    assert "Geliefert am 13.03.2026." in answer.content.decode()
+    assert only_order(house).delivered_on == date(2026, 3, 13)
+
+
 def test_two_people_at_one_order_see_both_values(house):
     make_orders(house, 1)
     order, client = only_order(house), house.client()

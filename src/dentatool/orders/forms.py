@@ -209,6 +209,7 @@ class StepForm(Form):
     """Which state, and why."""
 
     to = forms.CharField(max_length=16)
+    on = DateField(label=_("Geliefert am"), required=False)
     reason = forms.CharField(max_length=500, required=False)
 
 

@@ -1,7 +1,7 @@
 """Taking an order from one state to the next, as the workflow's table permits."""
 
 from collections.abc import Collection
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -12,6 +12,9 @@ from dentatool.orders.checking import facts_of
 from dentatool.orders.lines import Repriced, reprice
 from dentatool.orders.models import Order
 from dentatool.orders.workflow import PAUSED, NotPermitted, State, Step, require_step, steps_from
+from dentatool.values.days import format_day
+
+_AFTERWARDS = timedelta(days=14)
 
 
 def names_of(permissions: Collection[Any]) -> set[str]:
@@ -25,10 +28,10 @@ def next_steps(order: Order, permissions: Collection[Any], **known: Any) -> tupl
 
 
 @transaction.atomic
-def transition(order: Order, to: State, *, by: Collection[Any], reason: str = "") -> Repriced:
+def transition(order: Order, to: State, *, by: Collection[Any], reason: str = "", on: date | None = None) -> Repriced:
     """Take the order to a state. `by`: the permissions of the person who asks.
 
-    Delivery sets the day of delivery and prices by it; what that changed is answered.
+    Delivery sets the day of delivery (`on`, else the proposed one) and prices by it; what that changed is answered.
     :raises NotYet: the table has no such step or a guard objects. :raises NotAllowed: the person lacks the permission.
     """
     order = _locked(order)
@@ -36,17 +39,34 @@ def transition(order: Order, to: State, *, by: Collection[Any], reason: str = ""
     if step.permission not in names_of(by):
         raise NotAllowed(f"„{step.verb}“ ist Ihrem Konto nicht erlaubt. Bitte die Inhaberin oder den Inhaber fragen.")
     _move(order, to, reason=reason)
-    if to is State.DELIVERED and order.delivered_on is None:
-        order.delivered_on = _day_of_delivery(order)
-        order.save(update_fields=["delivered_on"])
-        return reprice(order)
-    return Repriced()
+    if to is not State.DELIVERED:
+        return Repriced()
+    day = on or proposed_delivery(order)
+    _require_delivery_day(order, day)
+    if day == order.delivered_on:
+        return Repriced()
+    order.delivered_on = day
+    order.save(update_fields=["delivered_on"])
+    return reprice(order)
 
 
-def _day_of_delivery(order: Order) -> date:
-    """Today; but work that was written down only after its day of delivery was delivered on that day."""
-    written_down = localdate(order.created_at)
-    return order.due_on if order.due_on is not None and order.due_on < written_down else localdate()
+def proposed_delivery(order: Order) -> date:
+    """The day that was typed, else today; work written down long after it was due was delivered when it was due."""
+    if order.delivered_on is not None:
+        return order.delivered_on
+    if order.due_on is not None and order.due_on < localdate(order.created_at) - _AFTERWARDS:
+        return order.due_on
+    return localdate()
+
+
+def _require_delivery_day(order: Order, day: date) -> None:
+    if day > localdate():
+        raise NotYet(f"Der Liefertag {format_day(day)} liegt in der Zukunft. Bitte das Datum prüfen.")
+    if day < order.received_on:
+        raise NotYet(
+            f"Der Liefertag {format_day(day)} liegt vor dem Eingang am {format_day(order.received_on)}. "
+            "Bitte eines der Daten unter „Bearbeiten“ ändern."
+        )
 
 
 def mark_billed(order: Order, *, by: Any = None) -> None:

@@ -18,10 +18,11 @@ from dentatool.orders.chain_variables import variables_of
 from dentatool.orders.forms import ChainForm, PositionForm
 from dentatool.orders.intake import stranger_at
 from dentatool.orders.models import Order
+from dentatool.orders.moving import proposed_delivery
 from dentatool.orders.panels import panels_of
 from dentatool.orders.services import service_options
 from dentatool.orders.shown import agreed_list, position_rows, price_source, teeth_in_words
-from dentatool.orders.workflow import Step
+from dentatool.orders.workflow import State, Step
 from dentatool.protection.access import Permission
 from dentatool.values.days import format_day
 from dentatool.values.money import totals
@@ -52,7 +53,7 @@ def show_order(
         "findings": findings,
         "teeth": teeth,
         "teeth_in_words": teeth_in_words(teeth),
-        **_steps(next_steps(order, held, findings=findings, positions=positions)),
+        **_steps(order, next_steps(order, held, findings=findings, positions=positions)),
         "may_change": may_change,
         "sees_patient": may(Permission.PATIENTS_VIEW),
         "sees_prices": may(Permission.CATALOGUE_VIEW),
@@ -103,10 +104,16 @@ def tell_receipt(request: HttpRequest, day: date | None) -> None:
         )
 
 
-def _steps(steps: tuple[Step, ...]) -> dict[str, Any]:
+def _steps(order: Order, steps: tuple[Step, ...]) -> dict[str, Any]:
     """The first step onwards is the big button; the rest stand in the menu."""
     main = next((step for step in steps if step.is_onward), None)
-    return {"main_step": main, "other_steps": [step for step in steps if step is not main]}
+    others = [step for step in steps if step is not main]
+    is_delivery = main is not None and main.after is State.DELIVERED
+    return {
+        "main_step": main,
+        "other_steps": others,
+        "delivery_day": format_day(proposed_delivery(order)) if is_delivery else "",
+    }
 
 
 def number_problems(order: Order) -> list[str]:

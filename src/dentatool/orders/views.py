@@ -103,10 +103,14 @@ def _stored(pk: UUID, form: OrderForm) -> Repriced:
 def step(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Take the order to its next state."""
     order, form = _order(pk), StepForm(request.POST)
+    if not form.is_valid() and "on" in form.errors:
+        raise NotYet(f"Geliefert am: {form.errors['on'][0]}")
     if not form.is_valid() or form.cleaned_data["to"] not in set(State):
         raise NotYet("Diesen Status gibt es nicht. Bitte die Seite neu laden.")
     to = State(form.cleaned_data["to"])
-    tell_prices(request, transition(order, to, by=request.permissions, reason=form.cleaned_data["reason"]))  # type: ignore[attr-defined]
+    typed = form.cleaned_data
+    repriced = transition(order, to, by=request.permissions, reason=typed["reason"], on=typed["on"])  # type: ignore[attr-defined]
+    tell_prices(request, repriced)
     messages.success(request, f"Auftrag {order.number}: {_arrived(order)}.")
     return redirect(order)
 
