@@ -69,6 +69,27 @@ def test_work_of_the_past_needs_no_day_of_receipt(house, received):
     assert "Der Liefertermin 12.03.2026 ist schon vorbei. Als Eingang ist derselbe Tag" in answer.content.decode()
 
 
+def test_an_empty_patientennummer_comes_from_the_auftragsnummer(house):
+    answer = house.client().post("/auftraege/neu/", slip(pseudonym=""), follow=True)
+
+    order = only_order(house)
+    with house.at_work():
+        assert (order.patient.name, order.patient.pseudonym) == ("Rosina Müller", "4711")
+    assert "Aus der Auftragsnummer wurde 4711 übernommen" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("number", "typed", "stored"), [(WRONG, "", ""), ("", "", ""), (RIGHT, "K9", "K9")], ids=["wrong", "none", "typed"]
+)
+def test_nothing_is_taken_from_a_wrong_auftragsnummer_or_over_a_typed_one(house, number, typed, stored):
+    answer = house.client().post("/auftraege/neu/", slip(order_number=number, pseudonym=typed), follow=True)
+
+    order = only_order(house)
+    with house.at_work():
+        assert order.patient.pseudonym == stored
+    assert "Aus der Auftragsnummer wurde" not in answer.content.decode()
+
+
 def test_the_same_slip_sent_twice_is_one_order(house):
     sent = slip()
 
@@ -345,7 +366,7 @@ def test_two_people_at_one_order_see_both_values(house):
 
 def test_a_patient_may_be_named_later(house):
     client = house.client()
-    client.post("/auftraege/neu/", slip(patient_name="", pseudonym=""))
+    client.post("/auftraege/neu/", slip(order_number="", patient_name="", pseudonym=""))
     order = only_order(house)
     form = {"version": str(order.version), "order_number": RIGHT, "kind": "Krone", "area": "ZE", "care": "regel",
             "teeth": "14:krone", "received_on": "02.03.2026", "due_on": "12.03.2026", "pseudonym": "4711"}  # fmt: skip

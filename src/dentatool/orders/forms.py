@@ -15,7 +15,7 @@ from dentatool.orders.models import AREAS, Art, Care, Insurance, Order, Patient,
 from dentatool.orders.patients import PatientFacts
 from dentatool.practices.models import Dentist, Practice
 from dentatool.values.money import Unreadable
-from dentatool.values.order_number import LONGEST, check, normalise
+from dentatool.values.order_number import LONGEST, OrderNumber, check, normalise
 from dentatool.values.tooth import format_teeth, parse_teeth
 
 VAT_CHOICES = [("", "wie üblich"), ("70", "7 %"), ("190", "19 %"), ("50", "5 %"), ("160", "16 %"), ("0", "0 %")]
@@ -61,6 +61,7 @@ class IntakeForm(Form):
     chosen: Practice | None = None
     chain: ServiceChain | None = None
     received_for_due: date | None = None  # the day of receipt that followed an earlier day of delivery
+    pseudonym_taken = ""  # the Patientennummer that came from the Auftragsnummer, since the field was empty
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -87,12 +88,19 @@ class IntakeForm(Form):
         if dentist and self.chosen and dentist.practice_id != self.chosen.pk:
             self.add_error("dentist", "Dieser Behandler gehört zu einer anderen Praxis. Bitte einen der Praxis wählen.")
         self._receive()
+        self._take_pseudonym()
         if cleaned.get("patient_name") and self.chosen and self.chosen.no_names:
             self.add_error(
                 "patient_name",
                 "Diese Praxis möchte keine Patientennamen im Labor. Bitte nur die Patientennummer angeben.",
             )
         return cleaned
+
+    def _take_pseudonym(self) -> None:
+        """The page fills the number in while one types; who is faster than its answer gets it from here."""
+        number = check(self.cleaned_data.get("order_number", ""))
+        if isinstance(number, OrderNumber) and self.cleaned_data.get("pseudonym") == "":
+            self.cleaned_data["pseudonym"] = self.pseudonym_taken = number.pseudonym
 
     def _receive(self) -> None:
         """Today is only proposed as the day of receipt: work written down afterwards came by its day of delivery."""

@@ -43,6 +43,7 @@ def new(request: HttpRequest) -> HttpResponse:
         else:
             _tell(request, order)
             tell_receipt(request, form.received_for_due)
+            _tell_number(request, order, form.pseudonym_taken)
             return redirect(order)
     return _form_page(request, form, status=422)
 
@@ -112,6 +113,16 @@ def _tell(request: HttpRequest, order: Order) -> None:
             request,
             f"Die Standortnummer {order.order_number[:6]} gehört bisher zur Praxis {practice_label(stranger)}. "
             "Bitte prüfen, ob Praxis und Auftragsnummer zusammenpassen.",
+        )
+
+
+def _tell_number(request: HttpRequest, order: Order, taken: str) -> None:
+    """Say which Patientennummer came from the Auftragsnummer, so that a slip is noticed at once."""
+    if taken and order.patient is not None and order.patient.pseudonym == taken:
+        messages.info(
+            request,
+            f"Die Patientennummer war leer. Aus der Auftragsnummer wurde {taken} übernommen; "
+            "bitte mit dem Auftragszettel vergleichen.",
         )
 
 
