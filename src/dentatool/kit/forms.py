@@ -4,6 +4,7 @@
 `{% field form.name %}` (docs/kit.md) and answer an invalid form with status 422.
 """
 
+from functools import cache
 from typing import Any
 
 from django import forms
@@ -46,9 +47,9 @@ class GermanMessages:
 
     def _speak_german(self) -> None:
         for name, field in self.fields.items():
-            label = str(field.label or name)
-            for code, message in _messages_for(field, label).items():
-                if code not in _own_messages(field):
+            own = _own_messages(field)
+            for code, message in _messages_for(field, str(field.label or name)).items():
+                if code not in own:
                     field.error_messages[code] = message
             _bound(field)
 
@@ -188,11 +189,18 @@ def _messages_for(field: forms.Field, label: str) -> dict[str, str]:
     return found
 
 
+@cache
+def _default_messages(kind: type[forms.Field]) -> dict[str, Any]:
+    """What Django and the kit say for a kind of field; asked for every field of every form, so kept."""
+    defaults: dict[str, Any] = {}
+    for base in reversed(kind.__mro__):
+        defaults.update(getattr(base, "default_error_messages", {}))
+    return defaults
+
+
 def _own_messages(field: forms.Field) -> set[str]:
     """Codes for which the slice itself wrote a message: those stay."""
-    defaults: dict[str, Any] = {}
-    for base in reversed(type(field).__mro__):
-        defaults.update(getattr(base, "default_error_messages", {}))
+    defaults = _default_messages(type(field))
     return {code for code, message in field.error_messages.items() if defaults.get(code) != message}
 
 
