@@ -22,6 +22,7 @@ from dentatool.billing.kzbv_xml import (
     check,
     export,
     from_lines,
+    invoice_findings,
     parse,
     same_meaning,
     split_proposal,
@@ -237,3 +238,13 @@ def test_the_command_speaks_json(tmp_path: Path, capsys: pytest.CaptureFixture[s
     (report,) = json.loads(capsys.readouterr().out)
     assert report["gueltig"] is False
     assert [finding["schicht"] for finding in report["befunde"]] == ["schema"]
+
+
+def test_one_step_writes_the_same_file_as_two():
+    lines = [PlainLine("BEL", "Modell", 1000, 1000, 70, "0010")]
+    made, file = from_lines(HEADER, lines), export(HEADER, lines)
+
+    assert isinstance(made, Invoice)
+    assert isinstance(file, XmlFile)
+    assert file.content == build(made)
+    assert file.warnings == tuple(invoice_findings(made))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from dentatool.billing.kzbv_xml.model import CURRENT, Group, Header, Invoice, Line
-from dentatool.billing.kzbv_xml.report import Finding, Refused
+from dentatool.billing.kzbv_xml.report import Finding
 from dentatool.billing.kzbv_xml.splitting import LARGEST_PRICE, proposal_text, split_proposal
-from dentatool.billing.kzbv_xml.writing import build, invoice_findings
+from dentatool.billing.kzbv_xml.writing import invoice_findings, written
 from dentatool.values.money import DISCOUNT, TEXT, format_money, vat_amount
 
 COLLAPSED_TEXT: Final = "Auftragsbezogene Mehrleistungen"
@@ -73,6 +73,25 @@ def from_lines(
     Text lines and quantity 0 are left out, negative lines become discounts without number. ``reduced`` collapses the
     private services of each rate into one line (wish of the practice). ``version`` is the practice's schema version.
     """
+    checked = _checked(header, lines, version, reduced=reduced)
+    return checked if isinstance(checked, Refusal) else checked[0]
+
+
+def export(
+    header: Header, lines: Iterable[InvoiceLine], *, version: str = CURRENT, reduced: bool = False
+) -> XmlFile | Refusal:
+    """The file in one step: what ``from_lines`` and ``build`` do, with one check against schema and trade rules."""
+    checked = _checked(header, lines, version, reduced=reduced)
+    if isinstance(checked, Refusal):
+        return checked
+    invoice, warnings = checked
+    return XmlFile(invoice.file_name, written(invoice, version), warnings)
+
+
+def _checked(
+    header: Header, lines: Iterable[InvoiceLine], version: str, *, reduced: bool
+) -> tuple[Invoice, tuple[Finding, ...]] | Refusal:
+    """The invoice with its warnings, or every reason why it can be no file."""
     exported: dict[int, list[Line]] = {}
     for line in lines:
         if line.art != TEXT and line.quantity_milli != 0:
@@ -89,23 +108,11 @@ def from_lines(
         exported = {rate: _collapsed(group) for rate, group in exported.items()}
     invoice = Invoice.of(header, (_group(rate, group) for rate, group in exported.items()))
     refusals = [*_split_proposals(invoice), *_too_large(invoice), *_below_zero(invoice)]
-    if not refusals:
-        refusals = [finding for finding in invoice_findings(invoice, version) if finding.layer != "warnung"]
-    return Refusal(tuple(refusals)) if refusals else invoice
-
-
-def export(
-    header: Header, lines: Iterable[InvoiceLine], *, version: str = CURRENT, reduced: bool = False
-) -> XmlFile | Refusal:
-    """The file in one step: ``from_lines``, then ``build``."""
-    invoice = from_lines(header, lines, version=version, reduced=reduced)
-    if isinstance(invoice, Refusal):
-        return invoice
-    try:
-        content = build(invoice, version)
-    except Refused as refused:
-        return Refusal(refused.findings)
-    return XmlFile(invoice.file_name, content, tuple(invoice_findings(invoice, version)))
+    if refusals:
+        return Refusal(tuple(refusals))
+    findings = invoice_findings(invoice, version)
+    refusals = [finding for finding in findings if finding.layer != "warnung"]
+    return Refusal(tuple(refusals)) if refusals else (invoice, tuple(findings))
 
 
 def _exported(line: InvoiceLine) -> Line:

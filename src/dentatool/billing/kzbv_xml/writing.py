@@ -28,6 +28,11 @@ def build(invoice: Invoice, version: str = CURRENT) -> bytes:
     refusals = [finding for finding in invoice_findings(invoice, version) if finding.layer != "warnung"]
     if refusals:
         raise Refused(report_of(invoice.file_name, refusals).findings)
+    return written(invoice, version)
+
+
+def written(invoice: Invoice, version: str) -> bytes:
+    """The bytes alone, for a caller that has just looked at ``invoice_findings``."""
     return "\n".join(_document(invoice, version)).encode("utf-8")
 
 
