@@ -47,6 +47,15 @@ def test_a_plan_that_sorts_a_whole_laboratory_is_a_problem() -> None:
     assert list(_problems(_node("Sort", 25, _node("Index Scan", 150, **{"Relation Name": "orders_order"})))) == []
 
 
+@pytest.mark.parametrize("kind", ["Index Scan", "Bitmap Heap Scan", "Seq Scan"])
+def test_a_count_is_accepted_only_while_it_reads_nothing_but_an_index(kind: str) -> None:
+    table = {"Relation Name": "orders_patient"}
+    count = _node("Aggregate", 1, _node("Index Only Scan", 20_000, **table))
+    assert list(_problems(count, index_only_is_fine=True)) == []
+    assert list(_problems(count)) == ["liest 20000 Zeilen aus orders_patient"]
+    assert list(_problems(_node("Aggregate", 1, _node(kind, 20_000, **table)), index_only_is_fine=True)) != []
+
+
 @pytest.mark.parametrize(
     ("pages", "is_wrong"), [({10: 20, 100: 21, 1000: 24}, False), ({10: 20, 100: 60, 1000: 400}, True)]
 )
