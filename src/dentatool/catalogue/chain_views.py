@@ -13,6 +13,7 @@ from dentatool.catalogue import formula
 from dentatool.catalogue.bel import printed_number
 from dentatool.catalogue.forms import ChainLineForm, shown_text
 from dentatool.catalogue.models import ChainLine, ServiceChain
+from dentatool.kit.forms import posted
 from dentatool.protection.access import Permission, page
 
 EXAMPLE = {
@@ -66,7 +67,7 @@ def chain_line_new(request: HttpRequest, pk: UUID) -> HttpResponse:
     chain = get_object_or_404(ServiceChain, pk=pk)
     last = chain.lines.aggregate(last=Max("rank"))["last"] or 0
     line = ChainLine(chain=chain, rank=min(last + 1, LAST_RANK))
-    return _line_page(request, line, ChainLineForm(request.POST or None, instance=line))
+    return _line_page(request, line, ChainLineForm(posted(request), instance=line))
 
 
 @page(Permission.CATALOGUE_CHANGE)
@@ -75,7 +76,7 @@ def chain_line_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Change a line's number, formula or place."""
     rows = ChainLine.objects.select_for_update(of=["self"]) if request.method == "POST" else ChainLine.objects
     line = get_object_or_404(rows.select_related("chain"), pk=pk)
-    return _line_page(request, line, ChainLineForm(request.POST or None, instance=line))
+    return _line_page(request, line, ChainLineForm(posted(request), instance=line))
 
 
 def _line_page(request: HttpRequest, line: ChainLine, form: ChainLineForm) -> HttpResponse:

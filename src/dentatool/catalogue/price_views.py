@@ -16,6 +16,7 @@ from dentatool.catalogue.models import PriceList
 from dentatool.catalogue.price_file import MOST_BYTES, PriceFile
 from dentatool.catalogue.price_forms import TOO_LARGE, DraftForm, ImportForm
 from dentatool.catalogue.price_rows import change_row, list_rows, price_rows
+from dentatool.kit.forms import posted
 from dentatool.kit.lists import clean_search
 from dentatool.protection.access import Permission, page
 from dentatool.team.models import LaboratoryProfile, LaboratoryType, Region
@@ -92,7 +93,7 @@ def price_list(request: HttpRequest, pk: UUID) -> HttpResponse:
     title = str(held)
     is_draft = held.state == PriceList.State.DRAFT
     may_change = is_draft and request.may(Permission.CATALOGUE_CHANGE)  # type: ignore[attr-defined]
-    form = DraftForm(request.POST or None, instance=held) if may_change else None
+    form = DraftForm(posted(request), instance=held) if may_change else None
     if request.method == "POST":
         if form is None:
             return redirect("price_list", pk)

@@ -11,6 +11,7 @@ from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.validators import MaxLengthValidator, MaxValueValidator, MinValueValidator
 from django.db import models
+from django.http import HttpRequest, QueryDict
 
 from dentatool.kit.fields import (
     DateField,
@@ -33,10 +34,16 @@ __all__ = [
     "RecordChoiceField",
     "TeethField",
     "TypedField",
+    "posted",
 ]
 
 LONGEST_TEXT = 10_000
 LARGEST_NUMBER = 2_147_483_647  # what an integer column holds
+
+
+def posted(request: HttpRequest) -> QueryDict | None:
+    """What was sent, to be checked even when it is empty; None where the form is only asked for."""
+    return request.POST if request.method == "POST" else None
 
 
 class GermanMessages:

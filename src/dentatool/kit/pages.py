@@ -26,7 +26,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from dentatool.kit.changes import changes_of
 from dentatool.kit.conflicts import both_values
-from dentatool.kit.forms import ModelForm
+from dentatool.kit.forms import ModelForm, posted
 from dentatool.kit.lists import Column, Listing, cell_of
 from dentatool.protection.access import Permission, page
 from dentatool.protection.tenancy import Record
@@ -93,7 +93,7 @@ class RecordPages:
 
     def new(self, request: HttpRequest) -> HttpResponse:
         """An empty form, or the first save of it."""
-        form = self.form(request.POST or None, request.FILES or None, initial=self.initial(request))
+        form = self.form(posted(request), request.FILES or None, initial=self.initial(request))
         if request.method == "POST" and self._saved(form):
             messages.success(request, f"{self._singular} „{form.instance}“ ist angelegt.")
             return redirect(self._address("", form.instance.pk))
@@ -106,7 +106,7 @@ class RecordPages:
         if request.method == "POST":
             found = found.select_for_update()
         record = get_object_or_404(found, pk=pk)
-        form = self.form(request.POST or None, request.FILES or None, instance=record)
+        form = self.form(posted(request), request.FILES or None, instance=record)
         facts = {"form": form, "record": record, "back": self._address("", pk)}
         if request.method == "POST":
             if self._saved(form):

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dentatool.kit.errors import NotYet
+from dentatool.kit.forms import posted
 from dentatool.orders.forms import OverrideForm
 from dentatool.orders.models import Order
 from dentatool.orders.number_override import override_number, withdraw_override
@@ -20,7 +21,7 @@ from dentatool.protection.access import Permission, page
 def override(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask for the reason, then let the number pass."""
     order = get_object_or_404(Order, pk=pk)
-    form = OverrideForm(request.POST or None)
+    form = OverrideForm(posted(request))
     if form.is_valid():
         try:
             override_number(order, form.cleaned_data["reason"])

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from dentatool.kit.forms import posted
 from dentatool.orders.actions import (
     add_position,
     apply_chain,
@@ -85,7 +86,7 @@ def chain(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Add the lines of a service chain, with the counts of the tooth chart."""
     order = _order(pk)
     require_open(order)
-    form = chain_form(teeth_of(order), request.POST or None)
+    form = chain_form(teeth_of(order), posted(request))
     if not form.is_valid():
         facts = {"form": form, "order": order}
         return render(request, "orders/chain.html", facts, status=422 if form.is_bound else 200)

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from dentatool.kit.changes import changes_of
 from dentatool.kit.conflicts import both_values
 from dentatool.kit.errors import NotYet
+from dentatool.kit.forms import posted
 from dentatool.kit.lists import clean_search, page_of, sort_of
 from dentatool.orders import queries
 from dentatool.orders.actions import Repriced, change_order, patient_for, teeth_of, transition
@@ -67,9 +68,7 @@ def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Change what was ordered. Two at once: the second sees both values."""
     order = _order(pk, lock=request.method == "POST")
     teeth = teeth_of(order)
-    form = OrderForm(
-        request.POST or None, instance=order, initial={"teeth": teeth}, settled_fields=CHANGEABLE_WHEN_SETTLED
-    )
+    form = OrderForm(posted(request), instance=order, initial={"teeth": teeth}, settled_fields=CHANGEABLE_WHEN_SETTLED)
     facts = {"form": form, "order": order, "record": order, "back": order.get_absolute_url()}
     if request.method != "POST":
         return render(request, "orders/edit.html", facts)

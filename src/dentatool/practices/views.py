@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
+from dentatool.kit.forms import posted
 from dentatool.practices.forms import DentistForm, LocationForm
 from dentatool.practices.models import Dentist, KnownLocation, Practice
 from dentatool.protection.access import Permission, page
@@ -28,7 +29,7 @@ def parts_of(request: HttpRequest, practice: Practice) -> dict[str, Any]:
 def dentist_new(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Add a dentist to the practice."""
     practice = get_object_or_404(Practice, pk=pk)
-    form = DentistForm(request.POST or None, instance=Dentist(practice=practice))
+    form = DentistForm(posted(request), instance=Dentist(practice=practice))
     if request.method == "POST" and form.is_valid():
         form.save()
         messages.success(request, f"{form.instance} ist angelegt.")
@@ -42,7 +43,7 @@ def dentist_new(request: HttpRequest, pk: UUID) -> HttpResponse:
 def dentist_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Change a dentist, or let them rest: orders keep their dentist."""
     dentist = get_object_or_404(Dentist.objects.select_for_update(of=["self"]).select_related("practice"), pk=pk)
-    form = DentistForm(request.POST or None, instance=dentist)
+    form = DentistForm(posted(request), instance=dentist)
     if request.method == "POST" and form.is_valid():
         form.save()
         messages.success(request, "Die Änderung ist gespeichert.")
@@ -56,7 +57,7 @@ def dentist_edit(request: HttpRequest, pk: UUID) -> HttpResponse:
 def location_new(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Add a location number by hand."""
     practice = get_object_or_404(Practice, pk=pk)
-    form = LocationForm(request.POST or None, instance=KnownLocation(practice=practice))
+    form = LocationForm(posted(request), instance=KnownLocation(practice=practice))
     if request.method == "POST" and form.is_valid():
         try:
             with transaction.atomic():

@@ -6,6 +6,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
 from dentatool.kit.errors import NotAllowed
+from dentatool.kit.forms import posted
 from dentatool.protection.access import Permission, page
 from dentatool.team.forms import ProfileForm
 from dentatool.team.models import LaboratoryProfile
@@ -23,7 +24,7 @@ def laboratory_profile(request: HttpRequest) -> HttpResponse:
     rows = (
         LaboratoryProfile.objects.select_for_update() if request.method == "POST" else LaboratoryProfile.objects.all()
     )
-    form = ProfileForm(request.POST or None, instance=get_object_or_404(rows))
+    form = ProfileForm(posted(request), instance=get_object_or_404(rows))
     if request.method == "POST" and form.is_valid():
         form.save()
         messages.success(request, "Die Angaben sind gespeichert. Sie gelten für neue Belege.")
