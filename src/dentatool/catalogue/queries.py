@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
+from django.db.models import QuerySet, Subquery
+
 from dentatool.catalogue.bel import printed_number
 from dentatool.catalogue.models import Price, PriceList
 from dentatool.values.days import format_day
@@ -30,22 +32,25 @@ class PriceFound:
 
 def list_in_force(*, region: str, lab_type: str, on: date) -> PriceList | None:
     """The active BEL list with the latest start not after this day (domain.md 2.1: delivery date)."""
-    lists = PriceList.objects.filter(
+    return _in_force(region=region, lab_type=lab_type, on=on).first()
+
+
+def _in_force(*, region: str, lab_type: str, on: date) -> QuerySet[PriceList]:
+    return PriceList.objects.filter(
         kind=PriceList.Kind.BEL, region=region, lab_type=lab_type, state=PriceList.State.ACTIVE, valid_from__lte=on
-    )
-    return lists.order_by("-valid_from").first()
+    ).order_by("-valid_from")
 
 
 def prices_of(numbers: Iterable[str], *, area: str, region: str, lab_type: str, on: date) -> dict[str, PriceFound]:
-    """The prices of many numbers in two queries. A price for the area goes before the one for all areas."""
-    if (found := list_in_force(region=region, lab_type=lab_type, on=on)) is None:
-        return {}
-    rows = Price.objects.filter(price_list=found, number__in=set(numbers), area__in=["", area])
+    """The prices of many numbers in one query. A price for the area goes before the one for all areas."""
+    rows = Price.objects.filter(
+        price_list=Subquery(_in_force(region=region, lab_type=lab_type, on=on).values("pk")[:1]),
+        number__in=set(numbers),
+        area__in=["", area],
+    )
+    facts = rows.values_list("number", "cents", "price_list_id", "price_list__name", "price_list__valid_from")
     # "" sorts first, so the price for the area overwrites it.
-    return {
-        number: PriceFound(cents, found.pk, found.name, found.valid_from)
-        for number, cents in rows.order_by("area").values_list("number", "cents")
-    }
+    return {number: PriceFound(*found) for number, *found in facts.order_by("area")}
 
 
 def price_of(number: str, *, area: str, region: str, lab_type: str, on: date) -> PriceFound:

@@ -58,8 +58,6 @@ def create_order(
     `intake_key` names the form: sent twice, it gives the same order, also when both arrive at the same moment.
     An Auftragsnummer that is wrong or missing is kept and marked; there is no XML until it is right.
     """
-    if intake_key and (twin := Order.objects.filter(intake_key=intake_key).first()):
-        return twin
     received = ordered.received_on or localdate()
     order = Order(
         practice=practice,
@@ -83,10 +81,10 @@ def create_order(
         with transaction.atomic():
             order.number = next_number(received)
             order.save(force_insert=True)
-    except IntegrityError:
+    except IntegrityError:  # sent before; asking first would cost every order a question
         return _twin_of(intake_key)
     OrderTooth.objects.bulk_create(OrderTooth(order=order, tooth=tooth, part=part) for tooth, part in marked.items())
-    learn_location(order)
+    order.stranger = learn_location(order)
     if chain is not None:
         first_lines(order, chain, variables or {})
     return order
@@ -158,11 +156,15 @@ def teeth_of(order: Order) -> dict[int, str]:
     return {number: marked[number] for number in in_order(marked)}
 
 
-def learn_location(order: Order) -> None:
-    """Remember that this location number belongs to the practice, unless another practice is known for it."""
+def learn_location(order: Order) -> Practice | None:
+    """Remember that this location number belongs to the practice, unless another one is known for it: that is returned."""
     number = check(order.order_number) if order.has_valid_number else None
-    if isinstance(number, OrderNumber) and practice_at(number.location) is None:
+    if not isinstance(number, OrderNumber):
+        return None
+    known = practice_at(number.location)
+    if known is None:
         KnownLocation.objects.create(practice=order.practice, number=number.location)
+    return known if known is not None and known.pk != order.practice_id else None
 
 
 def practice_at(location: str) -> Practice | None:

@@ -14,7 +14,7 @@ from dentatool.orders.actions import Ordered, PatientFacts, create_order, patien
 from dentatool.orders.chain_variables import variables_of
 from dentatool.orders.choosing import practice_label
 from dentatool.orders.forms import IntakeForm
-from dentatool.orders.intake import practice_at, stranger_at
+from dentatool.orders.intake import practice_at
 from dentatool.orders.models import Order, Patient
 from dentatool.orders.order_page import tell_receipt
 from dentatool.orders.patients import search_patients
@@ -108,7 +108,7 @@ def _patient(practice: Practice, typed: dict[str, object]) -> Patient | None:
 
 def _tell(request: HttpRequest, order: Order) -> None:
     messages.success(request, f"Auftrag {order.number} ist angelegt.")
-    if (stranger := stranger_at(order)) is not None:
+    if (stranger := order.stranger) is not None:
         messages.warning(
             request,
             f"Die Standortnummer {order.order_number[:6]} gehört bisher zur Praxis {practice_label(stranger)}. "

@@ -5,6 +5,7 @@ import fcntl
 import os
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from dentatool.project.console import Failure
 
 NEEDED_MB = 500
+_PATIENCE_S = 5.0  # as long as the web server of a killed run may take to finish what it was answering
 
 
 def check_folder(var: Path) -> None:
@@ -42,14 +44,23 @@ def check_disk(var: Path) -> None:
 
 
 def check_port(host: str, port: int) -> None:
-    """Taken, forbidden or unknown addresses are told apart."""
+    """Taken, forbidden or unknown addresses are told apart. A taken port gets a few seconds to become free."""
+    ending = time.monotonic() + _PATIENCE_S
+    while (error := _refusal(host, port)) is not None:
+        if error.errno != errno.EADDRINUSE or time.monotonic() > ending:
+            raise Failure(_why_no_port(host, port, error)) from error
+        time.sleep(0.1)
+
+
+def _refusal(host: str, port: int) -> OSError | None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise Failure(_why_no_port(host, port, error)) from error
+            return error
+    return None
 
 
 def _why_no_port(host: str, port: int, error: OSError) -> str:
