@@ -45,9 +45,12 @@ def _model() -> Any:
     return Specimen
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def specimens(database: dict) -> Iterator[Any]:
-    """The model, with its table made and protected by the same code as every other."""
+    """The model, with its table made and protected by the same code as every other.
+
+    Gone at the end of the module: the doctor names every table that is not the program's.
+    """
     from django.db import connection
 
     from dentatool.protection.tenancy.internal import shield

@@ -19,6 +19,7 @@ GOOD, WARNING, WRONG = "gut", "warnung", "fehler"
 _TIGHT_MB, _FULL_MB = 2_000, 500
 _SECRET_FILES = ("secrets/database.json", "secrets/pass.key", "secrets/django.key", "keys/root.key")
 _CLOCK_S = 2.0
+_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def examine(var: Path, *, production: bool) -> list[Finding]:
         reason = str(error).strip().splitlines()[0]
         findings.append(Finding("Datenbank", WRONG, reason, "Läuft DentaTool? Starten Sie es mit: make run"))
     else:
-        findings.append(_backup_writes_nothing(database))
+        findings += [_backup_writes_nothing(database), _as_the_program_made_it(database)]
     if production:
         findings += _production()
     return findings
@@ -180,6 +181,22 @@ def _backup_writes_nothing(database: dict[str, Any]) -> Finding:
         mend = "Starten Sie einmal mit einem Superuser in DATABASE_URL (eingebettet: make run)."
         return Finding("Rolle der Sicherung", WARNING, "liest nicht alles: Eine Sicherung wäre unvollständig", mend)
     return Finding("Rolle der Sicherung", GOOD, "liest alles, schreibt nichts")
+
+
+def _as_the_program_made_it(database: dict[str, Any]) -> Finding:
+    """Policies, triggers, keys, functions, rights and roles against what the program would make. Needs Django."""
+    from dentatool.protection.tenancy import inspect_database  # noqa: PLC0415  (models can be loaded now)
+
+    with connect(database, "owner") as owner, owner.cursor() as cursor:
+        deviations = inspect_database(cursor)
+    if not deviations:
+        return Finding("Mandantenschutz", GOOD, "Punkt für Punkt so, wie das Programm ihn anlegt")
+    named = " · ".join(str(deviation) for deviation in deviations[:_NAMED])
+    more = f" · und {len(deviations) - _NAMED} weitere" if len(deviations) > _NAMED else ""
+    mend = (
+        "Entfernen Sie, was nicht zum Programm gehört; der Rest: dentatool migrate. Klären Sie, wer das geändert hat."
+    )
+    return Finding("Mandantenschutz", WRONG, named + more, mend)
 
 
 def _production() -> Iterator[Finding]:

@@ -2,10 +2,11 @@
 
 import argparse
 import json
+from contextlib import suppress
 
 from dentatool.operations.doctor import Finding, examine
-from dentatool.project.console import say
-from dentatool.project.instance import this_instance
+from dentatool.project.console import Failure, say
+from dentatool.project.instance import start_django, this_instance
 
 _SIGNS = {"gut": "✓", "warnung": "!", "fehler": "✗"}
 
@@ -18,6 +19,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def call(options: argparse.Namespace) -> int:
     """Exit code 1 if anything is wrong; warnings alone give 0."""
     instance = this_instance()
+    with suppress(Failure):  # never set up: the doctor says so
+        start_django("app")
     findings = examine(instance.var, production=instance.mode == "production")
     if options.json:
         say(json.dumps([finding.as_json() for finding in findings], ensure_ascii=False, indent=2))

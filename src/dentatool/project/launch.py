@@ -48,7 +48,10 @@ def _set_up(instance: Instance, supervisor: Supervisor, *, demo: bool) -> str:
     with step("Datenbankrollen und Härtung"):
         database.ensure_roles()
     with step("Tabellen, Mandantenschutz, Seitenbestandteile"):
-        _dentatool(instance, "owner", "migrate")
+        told = _dentatool(instance, "owner", "migrate")
+    for line in told.splitlines():
+        if line.startswith("!"):
+            say(f"  {line}")
     sign_ins = ""
     if demo:
         with step("Demolabore Anna und Bert"):

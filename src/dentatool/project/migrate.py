@@ -2,7 +2,10 @@
 
 import argparse
 
+from dentatool.project.console import Failure, say
 from dentatool.project.instance import start_django
+
+_NAMED = 10
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,6 +17,40 @@ def call(options: argparse.Namespace) -> int:
     start_django("owner")
     from django.core.management import call_command  # noqa: PLC0415
 
-    call_command("migrate", interactive=False, verbosity=1)
+    from dentatool.protection.tenancy import DatabaseChanged  # noqa: PLC0415
+
+    mended = _what_will_be_mended()
+    try:
+        call_command("migrate", interactive=False, verbosity=1)
+    except DatabaseChanged as changed:
+        raise Failure(str(changed)) from changed
+    _tell(mended)
     call_command("collectstatic", interactive=False, verbosity=0)
     return 0
+
+
+def _what_will_be_mended() -> list[str]:
+    """What someone weakened since the last start. Nothing on an empty database or one that needs migrations."""
+    from django.db import connection  # noqa: PLC0415
+    from django.db.migrations.executor import MigrationExecutor  # noqa: PLC0415
+
+    from dentatool.protection.tenancy import inspect_database  # noqa: PLC0415
+
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        return []
+    with connection.cursor() as cursor:
+        return [str(deviation) for deviation in inspect_database(cursor)]
+
+
+def _tell(mended: list[str]) -> None:
+    """Mending in silence would hide a deed. On the terminal, and for good among the platform's events."""
+    if not mended:
+        return
+    from dentatool.protection.audit import record_platform_event  # noqa: PLC0415
+
+    record_platform_event("shield_restored", what=mended[:_NAMED], count=len(mended))
+    say(f"! Der Schutz in der Datenbank wich an {len(mended)} Stellen vom Programm ab und ist wiederhergestellt:")
+    for line in mended[:_NAMED]:
+        say(f"!   {line}")
+    say("! Nach einer neuen Programmfassung ist das in Ordnung. Sonst klären Sie, wer das geändert hat.")

@@ -6,7 +6,7 @@ import sys
 
 from dentatool.operations.certificate import ensure_certificate
 from dentatool.project.console import Failure
-from dentatool.project.instance import Instance, this_instance
+from dentatool.project.instance import Instance, start_django, this_instance
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,8 +18,26 @@ def call(options: argparse.Namespace) -> int:
     instance = this_instance()
     if not (instance.var / "secrets" / "database.json").exists():
         raise Failure("DentaTool ist noch nicht eingerichtet. Starten Sie zuerst: make run")
+    _require_sound_database()
     command = server_command(instance)
     os.execve(command[0], command, instance.environment("app"))  # noqa: S606 - our own interpreter
+
+
+def _require_sound_database() -> None:
+    """`run` has just migrated and looked; who starts the web server alone has not."""
+    start_django("app")
+    import psycopg  # noqa: PLC0415
+
+    from dentatool.protection.founding import connect_as_owner  # noqa: PLC0415
+    from dentatool.protection.tenancy import DatabaseChanged, require_sound_database  # noqa: PLC0415
+
+    try:
+        with connect_as_owner() as owner, owner.cursor() as cursor:
+            require_sound_database(cursor)
+    except DatabaseChanged as changed:
+        raise Failure(str(changed)) from changed
+    except psycopg.OperationalError as error:
+        raise Failure(f"Die Datenbank ist nicht erreichbar: {error}") from error
 
 
 def server_command(instance: Instance) -> list[str]:

@@ -17,7 +17,11 @@ class ProtectionConfig(AppConfig):
 
 
 def _protect(**_facts: object) -> None:
-    """After every migrate, whoever calls it: no table stays bare."""
-    from dentatool.protection.tenancy import protect_database  # noqa: PLC0415  (models are loaded now)
+    """After every migrate, whoever calls it: no table stays bare, and nothing stands beside the protection."""
+    from django.db import connection  # noqa: PLC0415  (models are loaded now)
+
+    from dentatool.protection.tenancy import protect_database, require_sound_database  # noqa: PLC0415
 
     protect_database()
+    with connection.cursor() as cursor:
+        require_sound_database(cursor)

@@ -7,6 +7,7 @@ from django.db import connection, models
 from dentatool.practices.models import Practice
 from dentatool.protection.access import Account
 from dentatool.protection.audit import Entry, history_of, record_event
+from dentatool.protection.tenancy.internal.passes import Pass, sign
 
 
 def practice(**facts):
@@ -131,3 +132,43 @@ def test_without_the_trigger_the_test_would_fail(anna, superuser):
 def test_an_event_needs_a_pass(app_connection):
     with pytest.raises(psycopg.Error):
         app_connection.execute("select protection.record_event('x', null, null, '{}')")
+
+
+def test_a_table_without_exceptions_records_every_update(anna, superuser):
+    """A trigger without arguments gets TG_ARGV = NULL, and "key = ANY (NULL)" is never false."""
+    assert not Practice.audit_skip and not Practice.audit_hide
+    (arguments,) = superuser.execute(
+        "select tgnargs from pg_trigger where tgname = 'dentatool_audit_update'"
+        " and tgrelid = 'practices_practice'::regclass"
+    ).fetchone()
+    assert arguments == 0
+    with anna.at_work():
+        made = practice()
+
+    for city in ("Prien", "Chieming", "Seeon"):
+        with anna.at_work():
+            Practice.objects.filter(pk=made.pk).update(city=city)
+
+    with anna.at_work():
+        told = [entry.changes for entry in history_of(made).filter(action="update").order_by("at")]
+    assert [changes["city"][1] for changes in told] == ["Prien", "Chieming", "Seeon"]
+
+
+@pytest.mark.parametrize(("guard", "entries"), [("coalesce(TG_ARGV, '{}')", 1), ("TG_ARGV", 0)])
+def test_without_its_guard_the_trigger_would_lose_these_updates(anna, superuser, guard, entries):
+    """Sabotage, rolled back: so the test above does look at the guard."""
+    with anna.at_work():
+        made = practice()
+
+    with superuser.transaction(force_rollback=True):
+        (body,) = superuser.execute("select pg_get_functiondef('protection.audit_rows()'::regprocedure)").fetchone()
+        assert "coalesce(TG_ARGV, '{}')" in body
+        superuser.execute(body.replace("coalesce(TG_ARGV, '{}')", guard))
+        signed = sign(Pass(anna.lab_id), backend_pid=superuser.info.backend_pid)
+        superuser.execute("select set_config('dentatool.pass', %s, true)", [signed])
+        superuser.execute("update practices_practice set city = 'Prien' where id = %s", [made.pk])
+        (found,) = superuser.execute(
+            "select count(*) from protection_entry where record_id = %s and action = 'update'", [made.pk]
+        ).fetchone()
+
+    assert found == entries

@@ -12,11 +12,28 @@ unreadable.
 How it could be broken: by whoever runs code inside the program (they hold the signing key),
 or by the database's superuser. What remains visible to arbitrary SQL is the size of the whole
 platform (EXPLAIN ANALYZE, pg_class), never a fact about one laboratory.
-Tests that try: tests/protection/tenancy, tests/attack/test_atk_01 … test_atk_11.
+Whoever weakens any of this in the database is named by `inspect_database`, at start and by the doctor.
+Tests that try: tests/protection/tenancy, tests/protection/test_sabotage.py, tests/attack/test_atk_01 … test_atk_11.
 """
 
+from dentatool.protection.tenancy.internal.inspection import (
+    DatabaseChanged,
+    Deviation,
+    inspect_database,
+    require_sound_database,
+)
 from dentatool.protection.tenancy.internal.passes import NoPass, current, laboratory
 from dentatool.protection.tenancy.internal.record import Record
 from dentatool.protection.tenancy.internal.shield import protect_database
 
-__all__ = ["NoPass", "Record", "current", "laboratory", "protect_database"]
+__all__ = [
+    "DatabaseChanged",
+    "Deviation",
+    "NoPass",
+    "Record",
+    "current",
+    "inspect_database",
+    "laboratory",
+    "protect_database",
+    "require_sound_database",
+]

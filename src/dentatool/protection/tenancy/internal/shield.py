@@ -170,6 +170,12 @@ def _tie_to_own_laboratory(model: type[Record], constraints: dict[str, str]) -> 
         yield f'create index if not exists "{name[:54]}_idx" on "{table}" (lab_id, "{field.column}")'
 
 
+def _statements(model: type[Record]) -> Iterator[str]:
+    """Everything that makes this model's table safe, as on an empty database. For the blueprint."""
+    yield from _shield_table(model, {})
+    yield from _tie_to_own_laboratory(model, {})
+
+
 def _unprotected(cursor: object, tables: list[str]) -> list[str]:
     cursor.execute(  # type: ignore[attr-defined]
         "select relname from pg_class where relname = any(%s) and relkind in ('r', 'p')"
