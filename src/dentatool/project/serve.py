@@ -47,7 +47,8 @@ def server_command(instance: Instance) -> list[str]:
         "--interface": "wsgi",
         "--host": instance.host,
         "--port": str(instance.port),
-        "--workers": os.environ.get("DENTATOOL_WORKERS", "2"),
+        # The kernel deals connections out by chance: with as many processes as cores, two busy ones often share one.
+        "--workers": os.environ.get("DENTATOOL_WORKERS") or str(min(12, 2 * (os.cpu_count() or 1))),
         "--blocking-threads": os.environ.get("DENTATOOL_THREADS", "4"),
         "--backlog": "512",
         "--http": "auto",
