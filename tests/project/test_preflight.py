@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 from collections import namedtuple
 from pathlib import Path
 
@@ -102,3 +103,23 @@ def test_the_command_line_says_failures_on_stderr_and_by_its_exit_code(tmp_path:
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "Fehler: DENTATOOL_PORT muss eine Zahl von 1 bis 65535 sein, nicht 'viele'.\n"
+
+
+def test_a_port_that_a_killed_run_still_holds_is_waited_for():
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        port = holder.getsockname()[1]
+        holder.listen()
+        threading.Timer(0.5, holder.close).start()
+        check_port("127.0.0.1", port, after_kill=True)
+
+
+def test_the_lock_tells_whether_the_run_before_was_killed(tmp_path):
+    with hold_lock(tmp_path) as first:
+        pass
+    with hold_lock(tmp_path) as after_a_proper_end:
+        pass
+    (tmp_path / "run.lock").write_text("4711")
+    with hold_lock(tmp_path) as after_a_kill:
+        pass
+    assert (first, after_a_proper_end, after_a_kill) == (False, False, True)

@@ -28,9 +28,9 @@ def call(options: argparse.Namespace) -> int:
     begun = time.monotonic()
     instance = this_instance()
     check_folder(instance.var)
-    with hold_lock(instance.var):
+    with hold_lock(instance.var) as after_kill:
         check_disk(instance.var)
-        check_port(instance.host, instance.port)
+        check_port(instance.host, instance.port, after_kill=after_kill)
         try:
             with Supervisor(say) as supervisor:
                 sign_ins = _set_up(instance, supervisor, demo=not options.no_demo and instance.mode != "production")

@@ -13,7 +13,7 @@ from pathlib import Path
 from dentatool.project.console import Failure
 
 NEEDED_MB = 500
-_PATIENCE_S = 5.0  # as long as the web server of a killed run may take to finish what it was answering
+_PATIENCE_S = 9.0  # a web server that was still starting when its run was killed ends after six seconds
 
 
 def check_folder(var: Path) -> None:
@@ -43,9 +43,9 @@ def check_disk(var: Path) -> None:
         )
 
 
-def check_port(host: str, port: int) -> None:
-    """Taken, forbidden or unknown addresses are told apart. A taken port gets a few seconds to become free."""
-    ending = time.monotonic() + _PATIENCE_S
+def check_port(host: str, port: int, *, after_kill: bool = False) -> None:
+    """Taken, forbidden or unknown addresses are told apart. What a killed run left behind gets some seconds to end."""
+    ending = time.monotonic() + (_PATIENCE_S if after_kill else 0)
     while (error := _refusal(host, port)) is not None:
         if error.errno != errno.EADDRINUSE or time.monotonic() > ending:
             raise Failure(_why_no_port(host, port, error)) from error
@@ -79,8 +79,11 @@ def _why_no_port(host: str, port: int, error: OSError) -> str:
 
 
 @contextmanager
-def hold_lock(var: Path) -> Iterator[None]:
-    """One run per folder. The kernel frees the lock even after kill -9, so it is never stale."""
+def hold_lock(var: Path) -> Iterator[bool]:
+    """One run per folder. The kernel frees the lock even after kill -9, so it is never stale.
+
+    Yields whether the run before was killed: it left its number in the file.
+    """
     file = os.open(var / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -93,8 +96,10 @@ def hold_lock(var: Path) -> Iterator[None]:
             "  (DentaTool is already running in this folder.)"
         ) from None
     try:
+        was_killed = os.fstat(file).st_size > 0
         os.truncate(file, 0)
         os.write(file, str(os.getpid()).encode())
-        yield
+        yield was_killed
     finally:
+        os.truncate(file, 0)
         os.close(file)

@@ -55,8 +55,8 @@ def server_command(instance: Instance) -> list[str]:
         "--ssl-certificate": str(certificate),
         "--ssl-keyfile": str(key),
         "--ssl-protocol-min": "tls1.2",
-        "--log-level": "warning",
-        "--workers-kill-timeout": "10",
+        "--log-level": "error",
+        "--workers-kill-timeout": "6",
         "--respawn-interval": "0.5",
         # A client may take 10 s for its head and send 64 KB of it; the defaults are 30 s and 16 MB.
         "--http1-header-read-timeout": "10000",
