@@ -1,20 +1,14 @@
 """The real server over TLS against the test database, and a real Chromium to drive it."""
 
 import os
-import socket
-import ssl
 import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.database import stop_group
+from harness.live import running_server
 
 _CHROMIUM = next((path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(path).exists()), None)
 _FLAGS = [
@@ -57,54 +51,8 @@ def _why_no_browser() -> str | None:
 @pytest.fixture(scope="session")
 def live_server_url(database: dict) -> Iterator[str]:
     """`https://localhost:PORT`: granian with TLS in its own process, on this run's database."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {
-        **os.environ,
-        "DENTATOOL_PORT": str(port),
-        "DENTATOOL_WORKERS": "1",
-        "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
-    }
-    _collect_static()
-    log = Path(os.environ["DENTATOOL_VAR"]) / "web.log"
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "dentatool.project.cli", "serve"],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    try:
-        _await_page(f"https://localhost:{port}/readyz", server, log)
-        yield f"https://localhost:{port}"
-    finally:
-        stop_group(server)
-
-
-def _collect_static() -> None:
-    from django.core.management import call_command
-
-    call_command("collectstatic", interactive=False, verbosity=0)
-
-
-def _await_page(url: str, server: subprocess.Popen, log: Path) -> None:
-    trust = ssl._create_unverified_context()  # noqa: S323 - our own server's self-signed certificate
-    ending = time.monotonic() + 30
-    answer = "no answer"
-    while time.monotonic() < ending and server.poll() is None:
-        try:
-            urllib.request.urlopen(url, context=trust, timeout=5).close()  # noqa: S310 - always https
-        except urllib.error.HTTPError as error:
-            answer = f"{error.code} {error.read()[:500]!r}"
-        except OSError as error:
-            answer = str(error)
-        else:
-            return
-        time.sleep(0.1)
-    pytest.fail(f"the web server is not ready: {answer}\n{log.read_text(errors='replace')[-3000:]}")
+    with running_server("web", threads=4) as server:
+        yield server.url
 
 
 @pytest.fixture(scope="session")

@@ -42,10 +42,16 @@ def security_txt(request: HttpRequest) -> HttpResponse:
 
 
 def _database_answers() -> bool:
+    """A connection that was lost since the last question says nothing about the database: asked again on a new one."""
+    return _one() or _one()
+
+
+def _one() -> bool:
     try:
         with connection.cursor() as cursor:
             cursor.execute("select 1")
     except DatabaseError:
+        connection.close()
         return False
     return True
 

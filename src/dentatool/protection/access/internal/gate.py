@@ -7,12 +7,13 @@ from typing import Any
 from uuid import uuid4
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
-from django.db import DatabaseError, DataError, transaction
+from django.db import DatabaseError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils.http import urlencode
 
+from dentatool.protection.access.internal.outages import AWAY, UNCERTAIN, Words, sqlstate, words_for
 from dentatool.protection.access.internal.roles import PUBLIC, Permission
 from dentatool.protection.access.internal.sessions import COOKIE, find_session, origin_of, person_of
 from dentatool.protection.audit import record_event, record_platform_event
@@ -24,24 +25,7 @@ log = logging.getLogger("dentatool.gate")
 View = Callable[..., HttpResponse]
 
 # SQLSTATEs of protection/tenancy and protection/audit → name of the security event (OWASP vocabulary).
-# SQLSTATE classes of PostgreSQL that are no fault of the program → page.
-_BUSY = (
-    409,
-    "Jemand war schneller",
-    "Diese Daten werden gerade an anderer Stelle geändert. Es wurde nichts gespeichert.",
-    "Laden Sie die Seite neu und versuchen Sie es noch einmal.",
-)
-_FOR_PEOPLE: dict[str, tuple[int, str, str, str]] = {
-    "55": _BUSY,  # lock not available
-    "40": _BUSY,  # deadlock, serialization failure
-    "57": _BUSY,  # statement timeout
-    "22": (
-        422,
-        "Eine Eingabe passt nicht",
-        "Ein Wert ist zu groß, zu lang oder enthält unzulässige Zeichen. Es wurde nichts gespeichert.",
-        "Gehen Sie zurück und prüfen Sie die Eingaben.",
-    ),
-}
+_SAFE = ("GET", "HEAD", "OPTIONS")
 _REFUSALS = {"DT001": "ctx_forged", "DT002": "ctx_forged", "DT003": "ctx_expired", "DT004": "authz_fail"}
 
 
@@ -94,8 +78,12 @@ class Gate:
         request.may = lambda permission: permission in request.permissions  # type: ignore[attr-defined]
         request.request_id = uuid4().hex  # type: ignore[attr-defined]
         request.after_rollback = []  # type: ignore[attr-defined]
+        request.is_done = False  # type: ignore[attr-defined]
         token = request.COOKIES.get(COOKIE)
-        row = find_session(token) if token else None
+        try:
+            row = find_session(token) if token else None
+        except DatabaseError as outage:
+            return self._refuse(request, outage)
         if row is None:
             return _with_cookie(request, self.get_response(request))
         with DecryptError.collected() as unreadable:
@@ -121,6 +109,7 @@ class Gate:
             response = self.get_response(request)
             if response.status_code >= 400:
                 transaction.set_rollback(True)
+            request.is_done = response.status_code < 400  # type: ignore[attr-defined]
             return response
 
     def process_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
@@ -169,18 +158,19 @@ class Gate:
                 "Geschützte Angaben können im Moment nicht gespeichert werden. Es wurde nichts gespeichert.",
                 "Versuchen Sie es in einigen Minuten noch einmal. Hält es an, rufen Sie den Betreiber an.",
             )
-        code = _sqlstate(error) if isinstance(error, DatabaseError) else None
-        if code is not None and code.startswith("DT"):
-            return self._refuse(request, error)  # type: ignore[arg-type]
-        if code is not None and code[:2] in _FOR_PEOPLE:
-            return error_page(request, *_FOR_PEOPLE[code[:2]])
-        if isinstance(error, DataError):  # the driver itself refused, a null character for instance
-            return error_page(request, *_FOR_PEOPLE["22"])
+        if isinstance(error, DatabaseError) and (sqlstate(error) or "").startswith("DT"):
+            return self._refuse(request, error)
+        if (words := words_for(error)) is not None:
+            return _outage_page(request, words, error)
         return None
 
     def _refuse(self, request: HttpRequest, refused: DatabaseError) -> HttpResponse:
-        code = _sqlstate(refused)
-        if code is None or not code.startswith("DT"):
+        """What the database said no to outside of the view: at the beginning or when all was to be stored."""
+        code = sqlstate(refused) or ""
+        if (words := words_for(refused)) is not None:
+            is_uncertain = words is AWAY and request.is_done and request.method not in _SAFE  # type: ignore[attr-defined]
+            return _outage_page(request, UNCERTAIN if is_uncertain else words, refused)
+        if not code.startswith("DT"):
             raise refused
         if code in _REFUSALS:
             request.after_rollback.append((_REFUSALS[code], {"path": request.path}))  # type: ignore[attr-defined]
@@ -198,6 +188,14 @@ class Gate:
         """Events of refused requests, in their own transaction, since the request's was rolled back."""
         if not request.after_rollback:  # type: ignore[attr-defined]
             return
+        try:
+            self._write_down(request, row)
+        except DatabaseError:
+            # The answer is made and says the truth; only the note of it cannot be written where it belongs.
+            events = [event for event, _facts in request.after_rollback]  # type: ignore[attr-defined]
+            log.exception("events could not be recorded", extra={"events": events})
+
+    def _write_down(self, request: HttpRequest, row: tuple[Any, ...]) -> None:
         with laboratory(row[1], actor=row[2], origin=origin_of(request), request_id=request.request_id):  # type: ignore[attr-defined]
             for event, facts in request.after_rollback:  # type: ignore[attr-defined]
                 record_event(event, **facts)
@@ -217,6 +215,15 @@ def error_page(request: HttpRequest, status: int, title: str, message: str, what
     return render(request, "kit/error.html", facts, status=status)
 
 
+def _outage_page(request: HttpRequest, words: Words, error: Exception) -> HttpResponse:
+    """Words instead of a trace; the log names the code, never the statement or its values."""
+    response = error_page(request, words.status, words.title, words.message, words.what_to_do)
+    if words.status == 503:
+        response.headers["Retry-After"] = "5"
+        log.error("the database did not do it", extra={"sqlstate": sqlstate(error), "request": request.request_id})  # type: ignore[attr-defined]
+    return response
+
+
 def _with_cookie(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """Hand out the cookie of a session begun in this request, or take back that of one ended."""
     token = getattr(request, "session_token", None)
@@ -233,7 +240,3 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
     if request.headers.get("HX-Request"):
         return HttpResponse(status=401, headers={"HX-Redirect": target})
     return HttpResponseRedirect(target)
-
-
-def _sqlstate(error: DatabaseError) -> str | None:
-    return getattr(error.__cause__, "sqlstate", None)

@@ -2,11 +2,12 @@
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from threading import BoundedSemaphore
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.contrib.auth.hashers import Argon2PasswordHasher, check_password, make_password
@@ -19,6 +20,8 @@ from dentatool.protection.access.internal.models import Account, Session, sign_i
 from dentatool.protection.access.internal.roles import PERMISSIONS_OF, Permission
 from dentatool.protection.audit import record_event, record_platform_event
 from dentatool.protection.tenancy import laboratory
+
+Answer = TypeVar("Answer")
 
 COOKIE = "__Host-dentatool"
 ABSOLUTE_END = timedelta(hours=12)  # security.md section 7
@@ -51,16 +54,19 @@ class Person:
 
 
 def find_session(token: str, *, is_action: bool = True) -> tuple[Any, ...] | None:
-    """The live session of this token as the door's row, or None. Renews the idle time.
+    """The live session of this token as the door's row, or None. Renews the idle time."""
+    return _first_question(lambda: _ask_door(token, is_action))
 
-    The first question of every request: if the connection is gone (the database restarted), it is
-    asked again on a new one; nothing has been done yet, so that is safe.
-    """
+
+def _first_question(ask: Callable[[], Answer]) -> Answer:
+    """Ask; if the connection is gone (the database restarted), ask again on a new one: nothing has been done yet."""
     try:
-        return _ask_door(token, is_action)
+        return ask()
     except DatabaseError:
+        if connection.in_atomic_block:
+            raise
         connection.close()
-        return _ask_door(token, is_action)
+        return ask()
 
 
 def _ask_door(token: str, is_action: bool) -> tuple[Any, ...] | None:
@@ -83,9 +89,7 @@ def sign_in(request: HttpRequest, sign_in_name: str, password: str) -> bool:
     One hash is computed whether the account exists or not. The same person may have accounts
     in several laboratories; the password decides which one is meant.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("select * from protection.door_find_accounts(%s)", [sign_in_key(sign_in_name)])
-        candidates = cursor.fetchall()
+    candidates = _first_question(lambda: _accounts_named(sign_in_name))
     accepted = None
     for account_id, lab_id, password_hash, usable in candidates or [(None, None, _decoy(), False)]:
         with _hashing:
@@ -100,6 +104,13 @@ def sign_in(request: HttpRequest, sign_in_name: str, password: str) -> bool:
     if accepted:
         request.session_token = _open_session(request, *accepted)  # type: ignore[attr-defined]
     return accepted is not None
+
+
+def _accounts_named(sign_in_name: str) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute("select * from protection.door_find_accounts(%s)", [sign_in_key(sign_in_name)])
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
 
 
 def sign_out(request: HttpRequest) -> None:

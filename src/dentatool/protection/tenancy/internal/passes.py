@@ -13,8 +13,10 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import OperationalError, connection, transaction
-from psycopg.pq import ExecStatus
+from django.db import connection, transaction
+from psycopg import OperationalError
+from psycopg.errors import error_from_result
+from psycopg.pq import DiagnosticField, ExecStatus
 
 LIFETIME_S = 60  # a pass is checked against the start of its transaction
 WORK, SUPPORT = "work", "support"
@@ -100,6 +102,8 @@ def _begin_with(signed: str) -> None:
     # RESET ALL: nothing that an earlier request set on this connection reaches this laboratory.
     # psycopg sees the open transaction afterwards and sends no BEGIN of its own.
     begin = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; RESET ALL; SET LOCAL dentatool.pass = '{signed}'"
-    result = connection.connection.pgconn.exec_(begin.encode())
-    if result.status != ExecStatus.COMMAND_OK:
-        raise OperationalError((result.error_message or b"").decode(errors="replace"))
+    with connection.wrap_database_errors:  # as if Django had asked: a lost connection is told apart by its code
+        result = connection.connection.pgconn.exec_(begin.encode())
+        if result.status != ExecStatus.COMMAND_OK:
+            answered = result.error_field(DiagnosticField.SQLSTATE) is not None
+            raise error_from_result(result) if answered else OperationalError("the database does not answer")
