@@ -24,8 +24,10 @@ format: setup-dev ## Code in die gemeinsame Form bringen
 bench: setup ## Geschwindigkeit mit allem Schutz, im Verhältnis zu SQL von Hand
 	@.venv/bin/dentatool bench
 
-soak: setup-dev ## Dauerprobe: Rechnungen ausstellen, während der Webserver 200-mal abgeschossen wird
-	@DENTATOOL_SOAK_KILLS=200 .venv/bin/python -m pytest tests/billing/test_killed_while_issuing.py
+soak: setup-dev ## Dauerprobe: Webserver 200-mal und PostgreSQL 50-mal abgeschossen, 100.000 Anfragen, jede Eingabe (über 1 h)
+	@DENTATOOL_SOAK=1 DENTATOOL_SOAK_KILLS=200 DENTATOOL_SOAK_DATABASE_KILLS=50 .venv/bin/python -m pytest \
+		tests/billing/test_killed_while_issuing.py tests/billing/test_killed_database.py \
+		tests/attack/test_atk_11_storm.py tests/pages/test_bad_input.py
 
 setup:
 	@$(PYTHON) bootstrap.py run
