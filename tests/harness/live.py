@@ -1,6 +1,7 @@
 """The real web server in a process of its own, and a browser's connection to it without the browser."""
 
 import http.client
+import io
 import json
 import os
 import socket
@@ -11,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,19 +99,97 @@ class Line:
         self._http = None
 
 
+class Wire:
+    """A TLS connection on which a test says every byte itself."""
+
+    def __init__(self, server: LiveServer, timeout: float = 5) -> None:
+        self._socket = trusting().wrap_socket(
+            socket.create_connection(("localhost", server.port), timeout), server_hostname="localhost"
+        )
+
+    def __enter__(self) -> "Wire":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def send(self, *parts: bytes) -> None:
+        """What the server hangs up on in the middle counts as sent."""
+        with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLError):
+            self._socket.sendall(b"".join(parts))
+
+    def hear(self, timeout: float = 5) -> tuple[bytes, bool]:
+        """All that comes until the server hangs up, or is silent for so long; and whether it hung up."""
+        self._socket.settimeout(timeout)
+        heard = b""
+        try:
+            while part := self._socket.recv(65536):
+                heard += part
+        except TimeoutError:
+            return heard, False
+        except OSError:
+            pass
+        return heard, True
+
+
+def answers_in(heard: bytes, *, to: str = "GET") -> list[Answer]:
+    """The stream cut into answers as a browser does it, by their own lengths. What is no answer fails."""
+    stream, found = io.BytesIO(heard), []
+    while stream.tell() < len(heard):
+        answer = http.client.HTTPResponse(_Heard(stream), method=to)  # type: ignore[arg-type]
+        answer.begin()
+        found.append(Answer(answer.status, Headers(answer.getheaders()), answer.read()))
+    return found
+
+
+class Headers(dict[str, str]):
+    """Names in lower case; what came more than once, in `all`."""
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        self.all = [(name.lower(), value.strip()) for name, value in pairs]
+        super().__init__(self.all)
+
+
+class _Heard:
+    """What http.client expects of a socket."""
+
+    def __init__(self, stream: io.BytesIO) -> None:
+        self._stream = stream
+
+    def makefile(self, *_: object) -> "_Unclosed":
+        return _Unclosed(self._stream)
+
+
+class _Unclosed(io.RawIOBase):
+    """The stream goes on after one answer."""
+
+    def __init__(self, stream: io.BytesIO) -> None:
+        self._stream = stream
+
+    def read(self, size: int | None = -1) -> bytes:
+        return self._stream.read(size)
+
+    def readline(self, size: int | None = -1) -> bytes:
+        return self._stream.readline(size)
+
+    def readinto(self, buffer: Any) -> int:
+        return self._stream.readinto(buffer)
+
+
 def trusting() -> ssl.SSLContext:
     """Our own server's certificate is self-signed."""
     return ssl._create_unverified_context()  # noqa: S323
 
 
 @contextmanager
-def running_server(name: str, *, threads: int) -> Iterator[LiveServer]:
+def running_server(name: str, *, threads: int, **environment: str) -> Iterator[LiveServer]:
     """A server on this run's database, in one process with so many threads (and as many database connections)."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = {
         **os.environ,
+        **environment,
         "DENTATOOL_PORT": str(port),
         "DENTATOOL_WORKERS": "1",
         "DENTATOOL_THREADS": str(threads),

@@ -8,7 +8,7 @@ from typing import Any
 
 from environs import env
 
-from dentatool.kit.csp import CONTENT_SECURITY_POLICY as KIT_CSP
+from dentatool.kit import csp
 
 BASE = Path(__file__).resolve().parents[1]
 MODE = env.str("DENTATOOL_MODE", "development")
@@ -72,12 +72,12 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "dentatool.kit.headers.Headers",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "dentatool.protection.access.internal.gate.Gate",
 ]
@@ -116,6 +116,9 @@ STORAGES = {
     },
 }
 
+WHITENOISE_ADD_HEADERS_FUNCTION = csp.for_files
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # nobody else's page uses our files
+
 DENTATOOL_SECURITY_CONTACT = env.str("DENTATOOL_SECURITY_CONTACT", "")
 ALLOWED_HOSTS = env.list("DENTATOOL_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("DENTATOOL_ORIGINS", [])
@@ -131,7 +134,7 @@ CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "dentatool.kit.errors.csrf_failure"
 SESSION_COOKIE_NAME = "__Host-messages"  # only the message cookie's settings derive from these
 SESSION_COOKIE_SECURE = SESSION_COOKIE_HTTPONLY = True
-CONTENT_SECURITY_POLICY = KIT_CSP
+CONTENT_SECURITY_POLICY = csp.CONTENT_SECURITY_POLICY
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
