@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -58,6 +59,23 @@ def _set_up_django() -> None:
 
     django.setup()
     setup_test_environment(debug=False)
+    _let_answers_carry_their_facts()
+
+
+def _let_answers_carry_their_facts() -> None:
+    """`answer.context` for Jinja2 as Django's test client has it for its own templates."""
+    from django.test.signals import template_rendered
+
+    from dentatool.protection.vault.internal.templates import _PageTemplate
+
+    known = _PageTemplate.facts
+
+    def told(self: Any, own: Any, request: Any) -> Any:
+        facts = known(self, own, request)
+        template_rendered.send(sender=self, template=self, context=facts)
+        return facts
+
+    _PageTemplate.facts = told  # type: ignore[method-assign]
 
 
 def _var_of_worker(base: Path, worker: str) -> Path:

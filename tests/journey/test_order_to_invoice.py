@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from lxml import etree
+from playwright.sync_api import expect
 
 from dentatool.billing.kzbv_xml import check
 from dentatool.catalogue.demo import fill as fill_catalogue
@@ -51,7 +52,7 @@ def test_an_owner_takes_invoice_a_from_order_to_xml(browser_page, lab, tmp_path)
     page.wait_for_url(re.compile("/auftraege/neu/"))
     page.keyboard.type(ORDER_NUMBER.replace("-", "ß"))  # a scanner with the wrong keyboard layout
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('[name=practice]').value.endsWith('Praxis am Rhein')")
+    expect(page.locator("[name=practice]")).to_have_value(re.compile("Praxis am Rhein$"))
     assert page.locator("[name=pseudonym]").input_value() == "4711"
     page.locator("[name=work]").fill("Unterfütterung, vollständig")
     page.locator("[name=due_on]").fill("12.03.2026")  # long past; the day of receipt follows by itself

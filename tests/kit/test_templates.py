@@ -1,11 +1,12 @@
 """Template tags and frames: escaped, labelled, and without a line of inline code."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 from django import forms as plain
 from django.core.paginator import Paginator
-from django.template import Context, Template
+from django.template import engines
 from django.template.loader import render_to_string
 from django.test import RequestFactory
 
@@ -14,6 +15,14 @@ from dentatool.kit.forms import DateField, Form, MoneyField, TeethField
 
 pytestmark = pytest.mark.usefixtures("unhashed_static")
 
+FRAME = {
+    "nav": [],
+    "new_order": "",
+    "laboratory_name": "Labor",
+    "sign_out": "/abmelden/",
+    "account": SimpleNamespace(display_name="Anna", idle_minutes=30),
+    "csrf_input": "",
+}
 SHOUT = '<img src=x onerror="alert(1)">'
 
 
@@ -27,11 +36,11 @@ class Intake(Form):
 
 
 def rendered(source: str, **facts: object) -> str:
-    return Template("{% load kit %}" + source).render(Context(facts))
+    return str(engines["pages"].from_string(source).render(facts, facts.pop("request", None)))
 
 
 def test_a_field_shows_label_hint_error_and_value_tied_together():
-    html = rendered("{% field form.name %}", form=Intake({"due": "x"}))
+    html = rendered("{{ field(form.name) }}", form=Intake({"due": "x"}))
 
     assert '<label class="label" for="id_name">Name' in html
     assert 'id="id_name-hinweis">Wie auf dem Auftrag' in html
@@ -41,7 +50,7 @@ def test_a_field_shows_label_hint_error_and_value_tied_together():
 
 
 def test_the_summary_says_the_same_words_and_links_to_the_field():
-    html = rendered("{% errors form %}", form=Intake({"name": "A", "due": "31.02.2026"}))
+    html = rendered("{{ errors(form) }}", form=Intake({"name": "A", "due": "31.02.2026"}))
     (words,) = Intake({"name": "A", "due": "31.02.2026"}).errors["due"]
 
     assert f'<a href="#id_due">{words}</a>' in html
@@ -49,11 +58,11 @@ def test_the_summary_says_the_same_words_and_links_to_the_field():
 
 
 def test_no_summary_without_errors():
-    assert rendered("{% errors form %}", form=Intake()).strip() == ""
+    assert rendered("{{ errors(form) }}", form=Intake()).strip() == ""
 
 
 def test_everything_typed_comes_back_escaped():
-    html = rendered("{% errors form %}{% fields form %}", form=Intake(dict.fromkeys(Intake.base_fields, SHOUT)))
+    html = rendered("{{ errors(form) }}{{ fields(form) }}", form=Intake(dict.fromkeys(Intake.base_fields, SHOUT)))
 
     assert SHOUT not in html
     assert "&lt;img" in html
@@ -61,12 +70,12 @@ def test_everything_typed_comes_back_escaped():
 
 def test_a_misspelt_field_name_is_loud():
     with pytest.raises(AssertionError, match="no form field"):
-        rendered("{% field form.nmae %}", form=Intake())
+        rendered("{{ field(form.nmae) }}", form=Intake())
 
 
 def test_the_pager_counts_and_keeps_the_filter():
     request = RequestFactory().get("/auftraege/?status=offen&seite=2")
-    html = rendered("{% pager page %}", page=Paginator(range(214), 25).page(2), request=request)
+    html = rendered("{{ pager(page) }}", page=Paginator(range(214), 25).page(2), request=request)
 
     assert "Seite 2 von 9 · 214 Treffer" in html
     assert 'href="?status=offen&amp;seite=1"' in html
@@ -83,12 +92,12 @@ def test_formats():
 
 def test_a_badge_of_an_unknown_tone_is_loud():
     with pytest.raises(AssertionError, match="tone"):
-        rendered('{% badge "x" "rot" %}')
+        rendered('{{ badge("x", "rot") }}')
 
 
 def test_the_title_is_the_heading_too():
     source = '{% extends "kit/page.html" %}{% block title %}Aufträge & mehr{{ x }}{% endblock %}'
-    html = Template(source).render(Context({"x": SHOUT, "nav": []}))
+    html = rendered(source, x=SHOUT, **FRAME)
 
     assert "<title>Aufträge & mehr&lt;img" in html
     assert re.search(r"<h1>Aufträge & mehr&lt;img[^<]*</h1>", html)
@@ -96,7 +105,15 @@ def test_the_title_is_the_heading_too():
 
 @pytest.mark.parametrize("frame", ["kit/page.html", "kit/bare.html"])
 def test_no_inline_code_anywhere_in_a_page(frame):
-    facts = {"title": SHOUT, "message": SHOUT, "what_to_do": SHOUT, "reference": SHOUT, "frame": frame, "nonce": "abc"}
+    facts = {
+        **FRAME,
+        "title": SHOUT,
+        "message": SHOUT,
+        "what_to_do": SHOUT,
+        "reference": SHOUT,
+        "frame": frame,
+        "nonce": "abc",
+    }
     html = render_to_string("kit/error.html", facts)
 
     assert SHOUT not in html

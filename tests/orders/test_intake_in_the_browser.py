@@ -91,7 +91,7 @@ def test_an_order_is_taken_in_by_keyboard_alone(keyboard, browser_page, house):
             break
         keyboard.press("Tab")
     # The order number's second part fills in the patient's number; the answer may come after the last key.
-    page.wait_for_function("document.querySelector('[name=pseudonym]').value === '4711'")
+    expect(page.locator("[name=pseudonym]")).to_have_value("4711")
     keyboard.press("Control+Enter")
     page.wait_for_url("**/auftraege/*-*/")
 

@@ -4,9 +4,9 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from dentatool.kit.addresses import url
 from dentatool.orders.models import Order
 from dentatool.practices.models import Practice
 from dentatool.protection.access import Account
@@ -138,7 +138,7 @@ class Invoice(Record):
         return self.number or "Entwurf"
 
     def get_absolute_url(self) -> str:
-        return reverse("invoice", args=[self.pk])
+        return url("invoice", self.pk)
 
     @property
     def is_issued(self) -> bool:

@@ -7,10 +7,10 @@ _BERLIN = ZoneInfo("Europe/Berlin")
 NOTHING = "–"
 
 
-def day(value: date | datetime | None) -> str:
+def day(value: date | datetime | str | None) -> str:
     """`23.11.2026`; a moment gives its day in Germany."""
-    if value is None or value == "":
-        return NOTHING
+    if not value or isinstance(value, str):  # a sealed day that cannot be opened says so itself
+        return value or NOTHING
     if isinstance(value, datetime):
         value = _local(value)
     return f"{value.day:02d}.{value.month:02d}.{value.year:04d}"

@@ -1,9 +1,10 @@
 """Forms in German: every message says what to do, and bad input of any kind is a field error.
 
-`Form` and `ModelForm` are the bases of every form of a slice. Render them with `{% errors form %}` and
-`{% field form.name %}` (docs/kit.md) and answer an invalid form with status 422.
+`Form` and `ModelForm` are the bases of every form of a slice. Render them with `{{ errors(form) }}` and
+`{{ field(form.name) }}` (docs/kit.md) and answer an invalid form with status 422.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -53,12 +54,14 @@ class GermanMessages:
     fields: dict[str, forms.Field]
 
     def _speak_german(self) -> None:
-        for name, field in self.fields.items():
-            own = _own_messages(field)
-            for code, message in _messages_for(field, str(field.label or name)).items():
-                if code not in own:
-                    field.error_messages[code] = message
-            _bound(field)
+        """Once for the fields that the class declares (each form has copies of them), then for those that came with it."""
+        kind = type(self)
+        if "_speaks" not in kind.__dict__:
+            _speak(kind.base_fields)  # type: ignore[attr-defined]
+            kind._speaks = frozenset(kind.base_fields)  # type: ignore[attr-defined]
+            _speak(self.fields)
+        else:
+            _speak({name: field for name, field in self.fields.items() if name not in kind._speaks})  # type: ignore[attr-defined]
 
 
 class Form(GermanMessages, forms.Form):
@@ -194,6 +197,15 @@ def _messages_for(field: forms.Field, label: str) -> dict[str, str]:
     elif isinstance(field, forms.EmailField):
         found["invalid"] = f"{label}: Bitte eine vollständige Adresse angeben, z. B. praxis@beispiel.de."
     return found
+
+
+def _speak(fields: Mapping[str, forms.Field]) -> None:
+    for name, field in fields.items():
+        own = _own_messages(field)
+        for code, message in _messages_for(field, str(field.label or name)).items():
+            if code not in own:
+                field.error_messages[code] = message
+        _bound(field)
 
 
 @cache

@@ -21,9 +21,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.views.decorators.http import require_http_methods, require_safe
 
+from dentatool.kit.addresses import url
 from dentatool.kit.changes import changes_of
 from dentatool.kit.conflicts import both_values
 from dentatool.kit.forms import ModelForm, posted
@@ -150,7 +151,7 @@ class RecordPages:
         return render(request, self.templates[kind], shared | facts, status=status)
 
     def _address(self, suffix: str, *args: Any) -> str:
-        return reverse(f"{self.name}{suffix}", args=args)
+        return url(f"{self.name}{suffix}", *args)
 
     def _if_may(self, request: HttpRequest, suffix: str, *args: Any) -> str:
         return self._address(suffix, *args) if request.may(self.permission_change) else ""  # type: ignore[attr-defined]

@@ -4,10 +4,10 @@ from datetime import date
 from typing import ClassVar
 
 from django.db import models
-from django.urls import reverse
 from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
 
+from dentatool.kit.addresses import url
 from dentatool.orders.workflow import LABELS, OPEN, PAUSED, SETTLED, TONES, State
 from dentatool.practices.models import Dentist, Practice
 from dentatool.protection.tenancy import Record
@@ -147,7 +147,7 @@ class Order(Record):
         return self.number
 
     def get_absolute_url(self) -> str:
-        return reverse("order", args=[self.pk])
+        return url("order", self.pk)
 
     @property
     def state_now(self) -> State:

@@ -39,8 +39,11 @@ _COLUMNS = (
     *("id", "number", "state", "due_on", "order_number", "number_state", "kind", "teeth_text", "tray"),
     *("practice_id", "patient_id"),
 )
+_PRACTICE = ("name", "customer_number")
 _MOST_FOUND = 500
 _UNFINISHED = [state.value for state in OPEN - {State.FINISHED}]
+
+Named = dict[UUID, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +87,22 @@ class Rows:
     the laboratory and sort them (docs/benchmarks.md): three times the pages at 1,000 laboratories.
     """
 
-    def __init__(self, found: QuerySet[Order], *, with_names: bool) -> None:
-        self._found, self._with_names = found, with_names
+    def __init__(self, found: QuerySet[Order], practices: Named | None, *, with_names: bool) -> None:
+        self._found, self._practices, self._with_names = found, practices, with_names
 
     def count(self) -> int:
         return self._found.count()
 
     def __getitem__(self, part: slice) -> list[dict[str, Any]]:
         rows = list(self._found.values(*_COLUMNS)[part])
-        practices = _looked_up(Practice, {row["practice_id"] for row in rows}, "name", "customer_number")
+        practices = self._practices
+        if practices is None:
+            practices = (
+                _by_id(Practice.objects.filter(pk__in={row["practice_id"] for row in rows}), *_PRACTICE) if rows else {}
+            )
         names = ("name",) if self._with_names else ()
-        patients = _looked_up(Patient, {row["patient_id"] for row in rows} - {None}, "pseudonym", *names)
+        known = {row["patient_id"] for row in rows} - {None}
+        patients = _by_id(Patient.objects.filter(pk__in=known), "pseudonym", *names) if known else {}
         for row in rows:
             row |= {f"practice__{name}": value for name, value in practices[row["practice_id"]].items()}
             patient = patients.get(row["patient_id"], {"pseudonym": None})
@@ -102,15 +110,18 @@ class Rows:
         return rows
 
 
-def row_values(found: QuerySet[Order], *, with_names: bool) -> Rows:
-    """The rows' columns only; sealed names only on demand."""
-    return Rows(found, with_names=with_names)
+def row_values(found: QuerySet[Order], practices: Named | None = None, *, with_names: bool) -> Rows:
+    """The rows' columns only; sealed names only on demand. `practices`: when the caller has them all anyway."""
+    return Rows(found, practices, with_names=with_names)
 
 
-def _looked_up(model: type[Patient | Practice], ids: set[UUID], *names: str) -> dict[UUID, dict[str, Any]]:
-    if not ids:
-        return {}
-    return {row.pop("id"): row for row in model._default_manager.filter(pk__in=ids).order_by().values("id", *names)}
+def practices_by_name() -> Named:
+    """All practices of the laboratory: for the filter's choice and for the rows."""
+    return _by_id(Practice.objects.order_by("name"), *_PRACTICE)
+
+
+def _by_id(found: QuerySet[Any], *names: str) -> Named:
+    return {row.pop("id"): row for row in found.values("id", *names)}
 
 
 def shown_row(row: dict[str, Any], today: date) -> dict[str, Any]:

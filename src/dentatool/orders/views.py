@@ -38,7 +38,8 @@ def worklist(request: HttpRequest) -> HttpResponse:
     with_names = may_see and request.GET.get("namen") == "1"
     today = localdate()
     found = queries.orders_wanted(wanted, today=today, may_see_patients=may_see)
-    shown = page_of(request, queries.row_values(found, with_names=with_names), counted=found)
+    practices = queries.practices_by_name()
+    shown = page_of(request, queries.row_values(found, practices, with_names=with_names), counted=found)
     here = wanted.view or ("alle" if search else "offen")
     facts = {
         "form": form,
@@ -48,7 +49,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
         "wanted": wanted,
         "search": search,
         "with_names": with_names,
-        **form.shown(),
+        **form.shown(practices),
         "many_steps": steps_for_many(request.permissions),  # type: ignore[attr-defined]
         "heads": [("auftrag", "Auftrag"), ("termin", "Termin"), ("praxis", "Praxis")],
     }

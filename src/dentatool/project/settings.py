@@ -85,13 +85,13 @@ ROOT_URLCONF = "dentatool.project.urls"
 WSGI_APPLICATION = "dentatool.project.wsgi.application"
 TEMPLATES = [
     {
-        # Django's own, except that a value which cannot be opened is shown as „nicht lesbar“.
+        # Jinja2, except that a value which cannot be opened is shown as „nicht lesbar“.
         "BACKEND": "dentatool.protection.vault.internal.templates.PageTemplates",
-        "NAME": "django",
+        "NAME": "pages",
         "APP_DIRS": True,
         "OPTIONS": {
+            "environment": "dentatool.kit.templating.environment",
             "context_processors": [
-                "django.template.context_processors.request",
                 "django.contrib.messages.context_processors.messages",
                 "dentatool.kit.context.page_frame",
             ],

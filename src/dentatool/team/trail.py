@@ -119,6 +119,7 @@ def readable(entries: Iterable[Entry], people: dict[UUID, str]) -> Iterable[dict
             "what": model._meta.verbose_name if model else EVENTS.get(entry.what, entry.what),
             "action": ACTIONS.get(entry.action, entry.action) if model else "",
             "record_id": entry.record_id,
+            "count": 1,
             "changes": list(changes_in(model, entry)) if model else list(_facts(entry, people)),
         }
 
