@@ -118,6 +118,10 @@ class Wire:
         with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLError):
             self._socket.sendall(b"".join(parts))
 
+    def say_goodbye(self) -> None:
+        """We send no more, but would still listen."""
+        self._socket.unwrap() if self._socket.version() is None else self._socket.shutdown(socket.SHUT_WR)
+
     def hear(self, timeout: float = 5) -> tuple[bytes, bool]:
         """All that comes until the server hangs up, or is silent for so long; and whether it hung up."""
         self._socket.settimeout(timeout)

@@ -6,6 +6,7 @@ import sys
 
 from dentatool.operations.certificate import ensure_certificate
 from dentatool.project.console import Failure
+from dentatool.project.front import WAITING_THREADS
 from dentatool.project.instance import Instance, start_django, this_instance
 
 
@@ -49,7 +50,8 @@ def server_command(instance: Instance) -> list[str]:
         "--port": str(instance.port),
         # The kernel deals connections out by chance: with as many processes as cores, two busy ones often share one.
         "--workers": os.environ.get("DENTATOOL_WORKERS") or str(min(12, 2 * (os.cpu_count() or 1))),
-        "--blocking-threads": os.environ.get("DENTATOOL_THREADS", "4"),
+        # They wait for bodies; how many work at once, and on the database, DENTATOOL_THREADS says (wsgi.py).
+        "--blocking-threads": str(WAITING_THREADS),
         "--backlog": "512",
         "--http": "auto",
         "--ssl-certificate": str(certificate),

@@ -6,11 +6,12 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 from dentatool.operations.cluster.account import end_with
+from dentatool.project.front import Front
 
 # A worker whose server was killed would go on holding the port.
 end_with(os.getppid())
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dentatool.project.settings")
-application = get_wsgi_application()
+application = Front(get_wsgi_application(), desks=int(os.environ.get("DENTATOOL_THREADS", "4")))
 # What was loaded stays for ever: the collector need not look at it again with every few hundred objects of a page.
 gc.freeze()
 gc.set_threshold(20_000, 20, 20)
