@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.live import running_server
+from harness.live import LiveServer, running_server
 
 _CHROMIUM = next((path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(path).exists()), None)
 _FLAGS = [
@@ -49,10 +49,16 @@ def _why_no_browser() -> str | None:
 
 
 @pytest.fixture(scope="session")
-def live_server_url(database: dict) -> Iterator[str]:
-    """`https://localhost:PORT`: granian with TLS in its own process, on this run's database."""
+def live_server(database: dict) -> Iterator[LiveServer]:
+    """granian with TLS in its own process, on this run's database."""
     with running_server("web", threads=4) as server:
-        yield server.url
+        yield server
+
+
+@pytest.fixture(scope="session")
+def live_server_url(live_server: LiveServer) -> str:
+    """`https://localhost:PORT`."""
+    return live_server.url
 
 
 @pytest.fixture(scope="session")

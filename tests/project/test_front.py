@@ -145,3 +145,11 @@ def test_requests_share_as_many_database_connections_as_there_are_desks(served: 
         assert all(people.map(lambda _: answers_at_once(served), range(60)))
 
     assert superuser.execute(question, ["dentatool"]).fetchone()[0] <= before + THREADS
+
+
+def test_who_never_finishes_the_head_is_hung_up_on(served: LiveServer) -> None:
+    with Wire(served) as slow:
+        slow.send(b"GET / HTTP/1.1\r\nHost: loc")
+        heard, hung_up = slow.hear(2 * STALL_S)
+
+    assert (heard, hung_up) == (b"", True)

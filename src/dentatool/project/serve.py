@@ -6,7 +6,7 @@ import sys
 
 from dentatool.operations.certificate import ensure_certificate
 from dentatool.project.console import Failure
-from dentatool.project.front import WAITING_THREADS
+from dentatool.project.front import STALLED_S, WAITING_THREADS
 from dentatool.project.instance import Instance, start_django, this_instance
 
 
@@ -61,7 +61,7 @@ def server_command(instance: Instance) -> list[str]:
         "--workers-kill-timeout": "6",
         "--respawn-interval": "0.5",
         # A client may take 10 s for its head and send 64 KB of it; the defaults are 30 s and 16 MB.
-        "--http1-header-read-timeout": "10000",
+        "--http1-header-read-timeout": str(int(1000 * min(10.0, STALLED_S))),
         "--http2-max-headers-size": "65536",
     }
     flags = ("--no-ws", "--no-access-log", "--respawn-failed-workers")
