@@ -57,6 +57,8 @@ def rows_of(ids: Sequence[UUID]) -> list[Row]:
     Not one query with joins: under row-level security the planner knows no statistics of the joined tables and may
     walk through whole laboratories for 25 rows (measured: 0.5 s instead of 4 ms at 20,000 invoices).
     """
+    if not ids:
+        return []
     found = {values["id"]: values for values in Invoice.objects.filter(pk__in=ids).values(*_COLUMNS)}
     orders = {values["order_id"] for values in found.values()}
     practices = {values["practice_id"] for values in found.values()}

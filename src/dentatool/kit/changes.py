@@ -52,7 +52,7 @@ def changes_of(record: Record, most: int = MOST) -> list[Happening]:
 
 def names_of(ids: set[UUID]) -> dict[UUID, str]:
     """Account ids → names of the people."""
-    return {account.pk: account.display_name for account in Account.objects.filter(pk__in=ids)}
+    return {account.pk: account.display_name for account in Account.objects.filter(pk__in=ids)} if ids else {}
 
 
 def _person(entry: Entry, people: dict[UUID, str]) -> str:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.core.paginator import Page
 from django.forms import BaseForm, BoundField, CheckboxInput, RadioSelect
-from django.template.defaultfilters import linebreaksbr, pluralize, truncatechars
+from django.template.defaultfilters import linebreaksbr, pluralize
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils.html import format_html, format_html_join
@@ -218,6 +218,12 @@ def tooth_chart(marked: Mapping[int, str]) -> SafeString:
 def draw_tooth(drawn: DrawnTooth, is_quiet: object = False) -> SafeString:
     """One tooth of a chart; only the chart's own template uses it."""
     return tooth_svg(drawn, is_quiet=bool(is_quiet))
+
+
+def truncatechars(value: object, most: int) -> str:
+    """At most so many characters; what is cut shows as …"""
+    text = str(value)
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def short_id(value: UUID | str) -> str:

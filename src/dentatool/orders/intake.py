@@ -152,34 +152,44 @@ def set_teeth(order: Order, marked: Mapping[int, str]) -> None:
 
 def teeth_of(order: Order) -> dict[int, str]:
     """``{14: "krone"}`` in the order of the chart."""
-    marked = {tooth.tooth: tooth.part for tooth in order.teeth.all()}
+    marked = dict(order.teeth.order_by().values_list("tooth", "part"))
     return {number: marked[number] for number in in_order(marked)}
 
 
 def learn_location(order: Order) -> Practice | None:
     """Remember that this location number belongs to the practice, unless another one is known for it: that is returned."""
-    number = check(order.order_number) if order.has_valid_number else None
-    if not isinstance(number, OrderNumber):
+    location = _location_of(order)
+    if not location:
         return None
-    known = practice_at(number.location)
+    known = _known_at(location)
     if known is None:
-        KnownLocation.objects.create(practice=order.practice, number=number.location)
-    return known if known is not None and known.pk != order.practice_id else None
-
-
-def practice_at(location: str) -> Practice | None:
-    """The practice known for a location number (Standortnummer)."""
-    known = KnownLocation.objects.filter(number=location).select_related("practice").order_by("id").first()
-    return known.practice if known else None
+        KnownLocation.objects.create(practice=order.practice, number=location)
+    return _other_than(order, known)
 
 
 def stranger_at(order: Order) -> Practice | None:
     """The other practice that the order's location number is known for, if any: a slip is likely."""
+    location = _location_of(order)
+    return _other_than(order, _known_at(location)) if location else None
+
+
+def practice_at(location: str) -> Practice | None:
+    """The practice known for a location number (Standortnummer)."""
+    known = _known_at(location)
+    return Practice.objects.get(pk=known) if known else None
+
+
+def _location_of(order: Order) -> str:
     number = check(order.order_number) if order.has_valid_number else None
-    if not isinstance(number, OrderNumber):
-        return None
-    known = practice_at(number.location)
-    return known if known is not None and known.pk != order.practice_id else None
+    return number.location if isinstance(number, OrderNumber) else ""
+
+
+def _known_at(location: str) -> UUID | None:
+    return KnownLocation.objects.filter(number=location).order_by("id").values_list("practice_id", flat=True).first()
+
+
+def _other_than(order: Order, practice_id: UUID | None) -> Practice | None:
+    return Practice.objects.get(pk=practice_id) if practice_id not in (None, order.practice_id) else None
 
 
 def _only_dentist(practice: Practice) -> Dentist | None:

@@ -149,12 +149,14 @@ def _most(case: _Case, maximum: Maximum) -> int:
 
 def _too_many_in_a_jaw(case: _Case, maximum: Maximum) -> bool:
     """Only lines that name teeth tell which jaw they belong to."""
-    if maximum.per is not Per.JAW:
+    if maximum.per is not Per.JAW or maximum.number not in case.pieces:
         return False
     pieces: Counter[str] = Counter()
     for line in case.lines:
+        if line.number != maximum.number:
+            continue
         jaws = {jaw(tooth) for tooth in _teeth(line.tooth)}
-        if line.number == maximum.number and len(jaws) == 1:
+        if len(jaws) == 1:
             pieces[jaws.pop()] += line.quantity_milli
     return any(count > maximum.most * MILLI for count in pieces.values())
 
