@@ -12,6 +12,7 @@ from dentatool.billing.models import Invoice, Kind
 from dentatool.billing.snapshot import checksum, snapshot_of
 from dentatool.orders.models import Order
 from dentatool.practices.models import Practice
+from dentatool.protection.engine.prepared import Prepared
 
 STATES = {"entwurf": "Entwurf", "ausgestellt": "Ausgestellt", "storniert": "Storniert", "storno": "Storno"}
 _MOST_MONTHS = 36
@@ -163,9 +164,14 @@ def months_with_invoices() -> list[date]:
     return [month for month in months if _next_month(month) > ends["first"]]
 
 
+_documents_of = Prepared(
+    lambda order_id: Invoice.objects.filter(order=order_id).order_by("created_at").values_list("pk", flat=True)
+)
+
+
 def invoices_of(order: Order) -> list[Row]:
     """All documents of an order, oldest first."""
-    return rows_of(list(Invoice.objects.filter(order=order).order_by("created_at").values_list("pk", flat=True)))
+    return rows_of(_documents_of(order.pk))
 
 
 def ready_for_export() -> QuerySet[Invoice]:

@@ -3,12 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet, Subquery
 
 from dentatool.catalogue.bel import printed_number
 from dentatool.catalogue.models import Price, PriceList
+from dentatool.protection.engine.prepared import Prepared, any_of
 from dentatool.values.days import format_day
 from dentatool.values.money import format_money
 
@@ -35,22 +37,30 @@ def list_in_force(*, region: str, lab_type: str, on: date) -> PriceList | None:
     return _in_force(region=region, lab_type=lab_type, on=on).first()
 
 
-def _in_force(*, region: str, lab_type: str, on: date) -> QuerySet[PriceList]:
+def _in_force(*, region: Any, lab_type: Any, on: Any) -> QuerySet[PriceList]:
     return PriceList.objects.filter(
         kind=PriceList.Kind.BEL, region=region, lab_type=lab_type, state=PriceList.State.ACTIVE, valid_from__lte=on
     ).order_by("-valid_from")
 
 
+# "" sorts first, so the price for the area overwrites it.
+_prices = Prepared(
+    lambda numbers, areas, region, lab_type, on: (
+        Price.objects.filter(
+            any_of("number", numbers),
+            any_of("area", areas),
+            price_list=Subquery(_in_force(region=region, lab_type=lab_type, on=on).values("pk")[:1]),
+        )
+        .order_by("area")
+        .values_list("number", "cents", "price_list_id", "price_list__name", "price_list__valid_from")
+    )
+)
+
+
 def prices_of(numbers: Iterable[str], *, area: str, region: str, lab_type: str, on: date) -> dict[str, PriceFound]:
     """The prices of many numbers in one query. A price for the area goes before the one for all areas."""
-    rows = Price.objects.filter(
-        price_list=Subquery(_in_force(region=region, lab_type=lab_type, on=on).values("pk")[:1]),
-        number__in=set(numbers),
-        area__in=["", area],
-    )
-    facts = rows.values_list("number", "cents", "price_list_id", "price_list__name", "price_list__valid_from")
-    # "" sorts first, so the price for the area overwrites it.
-    return {number: PriceFound(*found) for number, *found in facts.order_by("area")}
+    found = _prices(sorted(set(numbers)), ["", area], region, lab_type, on)
+    return {number: PriceFound(*rest) for number, *rest in found}
 
 
 def price_of(number: str, *, area: str, region: str, lab_type: str, on: date) -> PriceFound:

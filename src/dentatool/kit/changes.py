@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,8 @@ from django.db.models import ForeignKey
 
 from dentatool.kit.lists import shown
 from dentatool.protection.access import Account
-from dentatool.protection.audit import Entry, history_of
+from dentatool.protection.audit import Entry
+from dentatool.protection.engine.prepared import Prepared
 from dentatool.protection.tenancy import Record
 
 MOST = 200
@@ -40,7 +42,7 @@ class Happening:
 
 def changes_of(record: Record, most: int = MOST) -> list[Happening]:
     """The newest entries about this record. Sealed values are only named, never shown."""
-    entries = list(history_of(record)[:most])
+    entries = _newest(most)(record.pk)
     people = names_of({entry.actor_id for entry in entries if entry.actor_id})
     return [
         Happening(
@@ -48,6 +50,11 @@ def changes_of(record: Record, most: int = MOST) -> list[Happening]:
         )
         for entry in entries
     ]
+
+
+@cache
+def _newest(most: int) -> Prepared[Entry]:
+    return Prepared(lambda record_id: Entry.objects.filter(record_id=record_id).order_by("-at")[:most])
 
 
 def names_of(ids: set[UUID]) -> dict[UUID, str]:

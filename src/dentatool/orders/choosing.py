@@ -6,6 +6,7 @@ from dentatool.catalogue import bel
 from dentatool.catalogue.models import Article, ServiceChain
 from dentatool.orders.models import Art
 from dentatool.practices.models import Practice
+from dentatool.protection.engine.prepared import Prepared
 from dentatool.values.text import search_key
 
 SEPARATOR = " · "
@@ -17,12 +18,16 @@ def practice_label(practice: Practice) -> str:
     return f"{practice.customer_number}{SEPARATOR}{practice.name}"
 
 
+_practices = Prepared(lambda: Practice.objects.filter(active=True))
+_chains = Prepared(lambda: ServiceChain.objects.filter(active=True))
+
+
 def practice_typed(typed: str) -> Practice:
     """The practice meant by a customer number, by the offered label or by a part of its name.
 
     :raises ValidationError: none or several fit; the message names them.
     """
-    practices = list(Practice.objects.filter(active=True))
+    practices = _practices()
     text = typed.strip()
     number = text.split(SEPARATOR)[0].strip()
     exact = [each for each in practices if each.customer_number == number or practice_label(each) == text]
@@ -44,7 +49,7 @@ def practice_typed(typed: str) -> Practice:
 def chain_named(typed: str) -> ServiceChain | None:
     """The service chain of exactly this name, whatever the spelling; anything else is a free description."""
     wanted = search_key(typed)
-    return next((chain for chain in ServiceChain.objects.filter(active=True) if search_key(chain.name) == wanted), None)
+    return next((chain for chain in _chains() if search_key(chain.name) == wanted), None)
 
 
 def service_typed(typed: str) -> tuple[str, str, Article | None]:

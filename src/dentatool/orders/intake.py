@@ -16,6 +16,7 @@ from dentatool.orders.models import NumberState, Order, OrderTooth, Patient
 from dentatool.orders.numbering import next_number
 from dentatool.orders.workflow import State
 from dentatool.practices.models import Dentist, KnownLocation, Practice
+from dentatool.protection.engine.prepared import Prepared
 from dentatool.values.order_number import LONGEST, OrderNumber, check, normalise
 from dentatool.values.shade import normalise_shade
 from dentatool.values.tooth import format_teeth, in_order
@@ -150,9 +151,12 @@ def set_teeth(order: Order, marked: Mapping[int, str]) -> None:
         order.save(update_fields=["teeth_text"])
 
 
+_teeth_of = Prepared(lambda order_id: OrderTooth.objects.filter(order=order_id).order_by().values_list("tooth", "part"))
+
+
 def teeth_of(order: Order) -> dict[int, str]:
     """``{14: "krone"}`` in the order of the chart."""
-    marked = dict(order.teeth.order_by().values_list("tooth", "part"))
+    marked = dict(_teeth_of(order.pk))
     return {number: marked[number] for number in in_order(marked)}
 
 
@@ -184,16 +188,24 @@ def _location_of(order: Order) -> str:
     return number.location if isinstance(number, OrderNumber) else ""
 
 
+_practices_at = Prepared(
+    lambda number: KnownLocation.objects.filter(number=number).order_by("id").values_list("practice_id", flat=True)[:1]
+)
+
+
 def _known_at(location: str) -> UUID | None:
-    return KnownLocation.objects.filter(number=location).order_by("id").values_list("practice_id", flat=True).first()
+    return next(iter(_practices_at(location)), None)
 
 
 def _other_than(order: Order, practice_id: UUID | None) -> Practice | None:
     return Practice.objects.get(pk=practice_id) if practice_id not in (None, order.practice_id) else None
 
 
+_dentists_of = Prepared(lambda practice_id: Dentist.objects.filter(practice=practice_id, active=True)[:2])
+
+
 def _only_dentist(practice: Practice) -> Dentist | None:
-    dentists = list(Dentist.objects.filter(practice=practice, active=True)[:2])
+    dentists = _dentists_of(practice.pk)
     return dentists[0] if len(dentists) == 1 else None
 
 

@@ -15,6 +15,7 @@ from dentatool.catalogue.queries import NoPrice, price_of, prices_of
 from dentatool.kit.errors import NotYet
 from dentatool.orders.models import Art, Order, Position
 from dentatool.orders.pricing import ListPrice, PriceMissing, plan_prices
+from dentatool.protection.engine.prepared import Prepared
 from dentatool.team.queries import profile
 from dentatool.values.money import MILLI, REDUCED_PERMILLE, rate_on
 
@@ -139,14 +140,18 @@ def finder(order: Order, numbers: Iterable[str] = ()) -> Callable[[str], ListPri
     return find
 
 
+_lines_of = Prepared(
+    lambda chain_id: ChainLine.objects.filter(chain=chain_id).select_related("article").order_by("rank", "id")
+)
+
+
 def chain_lines(chain: ServiceChain, variables: Mapping[str, int]) -> list[dict[str, Any]]:
     """The chain's lines as values of positions; lines whose formula gives nought are left out.
 
     Own services and materials come with the laboratory's own price: no list ever changes them.
     """
-    lines = chain.lines.select_related("article").order_by("rank", "id")
     try:
-        counted = [(line, evaluate(line.formula, variables)) for line in lines]
+        counted = [(line, evaluate(line.formula, variables)) for line in _lines_of(chain.pk)]
     except FormulaError as reason:
         raise NotYet(f"Leistungskette „{chain}“: {reason} Bitte die Menge in der Kette ändern.") from reason
     return [_chain_line(line) | {"quantity_milli": count * MILLI} for line, count in counted if count]

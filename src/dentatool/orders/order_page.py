@@ -17,18 +17,20 @@ from dentatool.orders.chain_variables import LABELS as VARIABLES
 from dentatool.orders.chain_variables import variables_of
 from dentatool.orders.forms import ChainForm, PositionForm
 from dentatool.orders.intake import stranger_at
-from dentatool.orders.models import Order
+from dentatool.orders.models import Order, Position
 from dentatool.orders.moving import proposed_delivery
 from dentatool.orders.panels import panels_of
 from dentatool.orders.services import service_options
 from dentatool.orders.shown import agreed_list, position_rows, price_source, teeth_in_words
 from dentatool.orders.workflow import State, Step
 from dentatool.protection.access import Permission
+from dentatool.protection.engine.prepared import Prepared
 from dentatool.values.days import format_day
 from dentatool.values.money import totals
 from dentatool.values.order_number import check
 
 HISTORY_ON_PAGE = 6
+_lines_of = Prepared(lambda order_id: Position.objects.filter(order=order_id))
 
 
 def show_order(
@@ -39,7 +41,7 @@ def show_order(
     status: int = 200,
 ) -> HttpResponse:
     """The order's page; `adding` is the form of a line that was refused, with what was typed."""
-    positions = list(order.positions.all())
+    positions = _lines_of(order.pk)
     teeth = teeth_of(order)
     findings = findings_of(order, positions, teeth)
     may = request.may  # type: ignore[attr-defined]

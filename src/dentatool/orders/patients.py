@@ -7,6 +7,7 @@ from uuid import UUID
 from dentatool.kit.errors import NotYet
 from dentatool.orders.models import Insurance, Patient
 from dentatool.practices.models import Practice
+from dentatool.protection.engine.prepared import Prepared
 from dentatool.protection.vault import find_sealed
 from dentatool.values.text import folded_variants
 
@@ -58,10 +59,15 @@ def search_patients(text: str, practice_id: UUID | None = None, *, limit: int = 
     return [*numbered, *(patient for patient in named if patient not in numbered)][:limit]
 
 
+_numbered = Prepared(
+    lambda practice_id, number: Patient.objects.filter(practice=practice_id, pseudonym=number).order_by("id")[:1]
+)
+
+
 def _by_number(practice: Practice, facts: PatientFacts) -> Patient | None:
     if not facts.pseudonym:
         return None
-    known = Patient.objects.filter(practice=practice, pseudonym=facts.pseudonym).order_by("id").first()
+    known = next(iter(_numbered(practice.pk, facts.pseudonym)), None)
     if known is not None and known.name and facts.name and not _same_name(known.name, facts.name):
         raise NotYet(
             f"Die Patientennummer {facts.pseudonym} gehört in dieser Praxis schon zu einem anderen Namen. "
@@ -75,7 +81,7 @@ def _by_name(practice: Practice, facts: PatientFacts) -> Patient | None:
     if not facts.name or facts.birth_date is None:
         return None
     ids = find_sealed(Patient, "name", facts.name, limit=50, whole=True)
-    for known in Patient.objects.filter(practice=practice, pk__in=ids):
+    for known in Patient.objects.filter(practice=practice, pk__in=ids) if ids else ():
         same_number = not facts.pseudonym or not known.pseudonym or facts.pseudonym == known.pseudonym
         if same_number and known.birth_date == facts.birth_date and _same_name(known.name, facts.name):
             return known

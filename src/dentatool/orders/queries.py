@@ -5,6 +5,7 @@ laboratories. Rows are plain values; cells are formatted here, since filters in 
 Sealed names are fetched and opened only when the person asks to see them.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from dentatool.kit.formatting import NOTHING, short_day
 from dentatool.orders.models import NumberState, Order, Patient
 from dentatool.orders.workflow import BILLABLE, LABELS, OPEN, PAUSED, TONES, State
 from dentatool.practices.models import Practice
+from dentatool.protection.engine.prepared import Prepared, any_of
 from dentatool.protection.vault import find_sealed
 from dentatool.values.order_number import normalise
 
@@ -97,12 +99,9 @@ class Rows:
         rows = list(self._found.values(*_COLUMNS)[part])
         practices = self._practices
         if practices is None:
-            practices = (
-                _by_id(Practice.objects.filter(pk__in={row["practice_id"] for row in rows}), *_PRACTICE) if rows else {}
-            )
-        names = ("name",) if self._with_names else ()
-        known = {row["patient_id"] for row in rows} - {None}
-        patients = _by_id(Patient.objects.filter(pk__in=known), "pseudonym", *names) if known else {}
+            practices = _looked_up(_practices_with, {row["practice_id"] for row in rows})
+        asked = _named_patients if self._with_names else _patients_with
+        patients = _looked_up(asked, {row["patient_id"] for row in rows} - {None})
         for row in rows:
             row |= {f"practice__{name}": value for name, value in practices[row["practice_id"]].items()}
             patient = patients.get(row["patient_id"], {"pseudonym": None})
@@ -117,11 +116,23 @@ def row_values(found: QuerySet[Order], practices: Named | None = None, *, with_n
 
 def practices_by_name() -> Named:
     """All practices of the laboratory: for the filter's choice and for the rows."""
-    return _by_id(Practice.objects.order_by("name"), *_PRACTICE)
+    return _by_id(_practices())
 
 
-def _by_id(found: QuerySet[Any], *names: str) -> Named:
-    return {row.pop("id"): row for row in found.values("id", *names)}
+_practices = Prepared(lambda: Practice.objects.order_by("name").values("id", *_PRACTICE))
+_practices_with = Prepared(lambda ids: Practice.objects.filter(any_of("id", ids)).order_by().values("id", *_PRACTICE))
+_patients_with = Prepared(lambda ids: Patient.objects.filter(any_of("id", ids)).order_by().values("id", "pseudonym"))
+_named_patients = Prepared(
+    lambda ids: Patient.objects.filter(any_of("id", ids)).order_by().values("id", "pseudonym", "name")
+)
+
+
+def _looked_up(prepared: Prepared[dict[str, Any]], ids: set[UUID]) -> Named:
+    return _by_id(prepared(list(ids))) if ids else {}
+
+
+def _by_id(rows: Iterable[dict[str, Any]]) -> Named:
+    return {row.pop("id"): row for row in rows}
 
 
 def shown_row(row: dict[str, Any], today: date) -> dict[str, Any]:

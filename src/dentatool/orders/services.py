@@ -8,12 +8,14 @@ from django.utils.safestring import SafeString, mark_safe
 
 from dentatool.catalogue import bel
 from dentatool.catalogue.models import Article
+from dentatool.protection.engine.prepared import Prepared
+
+_own = Prepared(lambda: Article.objects.filter(active=True).order_by("number").values_list("number", "text"))
 
 
 def service_options() -> SafeString:
     """A datalist of everything that may be typed into the number field."""
-    own = Article.objects.filter(active=True).order_by("number").values_list("number", "text")
-    drawn = "".join(f'<option value="{escape(number)}">{escape(text)}</option>' for number, text in own)
+    drawn = "".join(f'<option value="{escape(number)}">{escape(text)}</option>' for number, text in _own())
     return mark_safe(f'<datalist id="leistungen">{_bel_options()}{drawn}</datalist>')  # noqa: S308 - escaped above
 
 

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.timezone import localdate
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -23,6 +23,7 @@ from dentatool.orders.models import Order
 from dentatool.orders.order_page import show_order, tell_prices, tell_receipt
 from dentatool.orders.workflow import State
 from dentatool.protection.access import Permission, page
+from dentatool.protection.engine.prepared import Prepared
 from dentatool.values.days import format_day
 
 
@@ -131,8 +132,13 @@ def history(request: HttpRequest, pk: UUID) -> HttpResponse:
     return render(request, "kit/record_history.html", facts)
 
 
+_one = Prepared(lambda pk: Order.objects.select_related("practice", "dentist", "patient").filter(pk=pk))
+
+
 def _order(pk: UUID, *, lock: bool = False) -> Order:
-    found = Order.objects.select_related("practice", "dentist", "patient")
     if lock:
-        found = found.select_for_update(of=("self",))
-    return get_object_or_404(found, pk=pk)
+        found = Order.objects.select_related("practice", "dentist", "patient").select_for_update(of=("self",))
+        return get_object_or_404(found, pk=pk)
+    for order in _one(pk):
+        return order
+    raise Http404

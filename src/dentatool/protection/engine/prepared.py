@@ -1,0 +1,101 @@
+"""Queries whose SQL Django writes once, for the pages that are opened all day.
+
+Writing a statement anew costs Django 100 to 800 µs, more than PostgreSQL needs to answer it (docs/benchmarks.md).
+Pass, policies and sealed fields are where they always are, in the connection, the database and the model's fields:
+a prepared query sees what the same queryset would see at that moment.
+"""
+
+from collections.abc import Callable
+from copy import copy
+from functools import cached_property
+from types import SimpleNamespace
+from typing import Any, Generic, TypeVar
+
+from django.db import connections
+from django.db.models import F, Lookup, QuerySet
+from django.db.models.expressions import Expression
+
+Row = TypeVar("Row")
+
+
+class Prepared(Generic[Row]):
+    """`orders = Prepared(lambda pk: Order.objects.filter(pk=pk))`, then `orders(pk)` is the list of rows.
+
+    The function is called once, with placeholders: it may hand them to lookups, not look at them; `any_of("id", ids)`
+    takes the place of `__in`. Values go to the driver as they are: ids, texts, numbers, days, lists of these. Raises TypeError
+    for another number of values.
+    """
+
+    def __init__(self, build: Callable[..., QuerySet[Any, Row]]) -> None:
+        self._build, self._count = build, build.__code__.co_argcount
+
+    def __call__(self, *values: Any) -> list[Row]:
+        if len(values) != self._count:
+            raise TypeError(f"{self._count} values are wanted, not {len(values)}")
+        queryset, compiler, sql, params = self._written
+        ours: Any = copy(compiler)
+        ours.connection = connections[queryset.db]
+        ours.as_sql = lambda *_, **__: (sql, tuple(values[p.place] if type(p) is _Slot else p for p in params))
+        # What Django's own iterables look at.
+        asked = SimpleNamespace(
+            db=queryset.db,
+            model=queryset.model,
+            query=_Query(queryset.query, ours),
+            _fields=queryset._fields,
+            _known_related_objects={},
+        )
+        return list(queryset._iterable_class(asked))
+
+    @cached_property
+    def _written(self) -> tuple[Any, Any, str, tuple[Any, ...]]:
+        queryset: Any = self._build(*map(_Placeholder, range(self._count)))
+        compiler = queryset.query.get_compiler(using=queryset.db)
+        sql, params = compiler.as_sql()
+        converters = compiler.get_converters([column for column, *_ in compiler.select[: compiler.col_count]])
+        compiler.get_converters = lambda _columns: converters
+        return queryset, compiler, sql, tuple(params)
+
+
+def any_of(name: str, values: Any) -> Lookup:  # type: ignore[type-arg]
+    """A condition for `filter` in a prepared query: one statement, however many values there are."""
+    return _AnyOf(F(name), values)
+
+
+class _Query:
+    """The query as it is, except that its compiler has done its work."""
+
+    def __init__(self, query: Any, compiler: Any) -> None:
+        self._query, self._compiler = query, compiler
+
+    def get_compiler(self, *_: Any, **__: Any) -> Any:
+        return self._compiler
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._query, name)
+
+
+class _Slot:
+    """Stands for a value among a statement's parameters."""
+
+    def __init__(self, place: int) -> None:
+        self.place = place
+
+
+class _Placeholder(Expression):
+    """What the building function is given in place of a value."""
+
+    def __init__(self, place: int) -> None:
+        super().__init__()
+        self.place = place
+
+    def as_sql(self, _compiler: Any, _connection: Any) -> Any:
+        return "%s", [_Slot(self.place)]
+
+
+class _AnyOf(Lookup):  # type: ignore[type-arg]  # Django's own cannot be subscripted
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        left, before = self.process_lhs(compiler, connection)
+        right, values = self.process_rhs(compiler, connection)
+        return f"{left} = any({right})", [*before, *values]
