@@ -2,7 +2,7 @@
 PYTHON ?= python3
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench soak setup setup-dev
+.PHONY: help run test check format bench soak setup setup-dev python
 
 help: ## Diese Übersicht
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -29,8 +29,13 @@ soak: setup-dev ## Dauerprobe: Webserver 200-mal und PostgreSQL 50-mal abgeschos
 		tests/billing/test_killed_while_issuing.py tests/billing/test_killed_database.py \
 		tests/attack/test_atk_11_storm.py tests/pages/test_bad_input.py
 
-setup:
+setup: python
 	@$(PYTHON) bootstrap.py run
 
-setup-dev:
+setup-dev: python
 	@$(PYTHON) bootstrap.py dev
+
+python:
+	@command -v $(PYTHON) >/dev/null || { echo "Fehler: Das Programm $(PYTHON) fehlt; DentaTool braucht Python 3.11 oder neuer."; \
+		echo "  Unter Debian 12 oder Ubuntu 24.04: apt-get install python3 python3-venv"; \
+		echo "  ($(PYTHON) is missing; Python 3.11 or newer is needed.)"; exit 1; } >&2

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
+# -*- coding: utf-8 -*-
 """Makes .venv with the locked dependencies: python3 bootstrap.py run|dev
 
-Plain Python 3.6 syntax and the standard library only, so that an old Python can still say that it
-is too old. Does nothing when the lock file has not changed since the last time.
+Syntax of Python 2.7 and 3.6 and the standard library only, so that an old Python can still say that
+it is too old. Does nothing when the lock file has not changed since the last time.
 """
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -15,6 +17,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 VENV = os.path.join(HERE, ".venv")
 PYTHON = os.path.join(VENV, "bin", "python")
 NEEDED = (3, 11)
+NEEDED_MB = {"run": 450, "dev": 900}  # the packages, and half as much again while they are unpacked
 
 
 def main():
@@ -30,7 +33,7 @@ def main():
         )
     if is_current(wanted):
         return 0
-    for step in (make_venv, lambda: install(lock_of(wanted)), write_command):
+    for step in (lambda: check_disk(wanted), make_venv, lambda: install(lock_of(wanted)), write_command):
         code = step()
         if code:
             return code
@@ -68,6 +71,24 @@ def is_current(wanted):
         return False
 
 
+def check_disk(wanted):
+    """Said before anything is begun. What is half installed counts as free: it will be replaced."""
+    free_mb = shutil.disk_usage(HERE).free // 1000000 + size_mb(VENV)
+    if free_mb >= NEEDED_MB[wanted]:
+        return 0
+    return fail(
+        "Auf dem Datenträger von %s sind nur %d MB frei; für die Abhängigkeiten sind %d MB nötig.\n"
+        "  Schaffen Sie Platz, oder legen Sie den Projektordner auf einen anderen Datenträger.\n"
+        "  (Only %d MB left on the disk; %d MB are needed.)"
+        % (HERE, free_mb, NEEDED_MB[wanted], free_mb, NEEDED_MB[wanted])
+    )
+
+
+def size_mb(folder):
+    files = (os.path.join(where, name) for where, _folders, names in os.walk(folder) for name in names)
+    return sum(os.lstat(file).st_size for file in files) // 1000000
+
+
 def make_venv():
     """A fresh venv where there is none, or where its Python has gone, is too old, or the folder was moved."""
     begun = time.time()
@@ -101,21 +122,34 @@ def install(lock):
     output = ran.stdout.decode(errors="replace").strip()
     if ran.returncode == 0:
         return done("Abhängigkeiten aus %s, Prüfsummen stimmen" % name, begun)
+    said = [line for line in output.splitlines() if line.startswith("ERROR")][-2:]
     if "DO NOT MATCH THE HASHES" in output:
         why = (
             "Ein Paket stimmt nicht mit seiner Prüfsumme überein; es wurde nicht installiert.\n"
             "  Das kann ein Angriff auf die Paketquelle sein. (A package does not match its hash.)"
         )
     elif "No space left" in output:
-        why = "Der Datenträger ist voll; nötig sind etwa 600 MB. (The disk is full.)"
-    elif "connection" in output.lower() or "Name or service" in output or "timed out" in output.lower():
         why = (
-            "Die Paketquelle ist nicht erreichbar: Prüfen Sie das Netz oder die Einstellungen von pip.\n"
+            "Der Datenträger ist voll, auf dem %s oder der Ordner für Zwischenergebnisse (TMPDIR) liegt.\n"
+            "  Schaffen Sie Platz und starten Sie noch einmal. (The disk is full.)" % HERE
+        )
+    elif (
+        "(from versions: none)" in output
+        or "connection" in output.lower()
+        or "Name or service" in output
+        or "timed out" in output.lower()
+    ):
+        why = (
+            "Die Paketquelle ist nicht erreichbar.\n"
+            "  Prüfen Sie das Netz (das erste Einrichten lädt etwa 100 MB) oder die Einstellungen von pip: Proxy, PIP_INDEX_URL.\n"
+            "  Danach denselben Befehl noch einmal; was schon geladen ist, bleibt.\n"
             "  (The package index cannot be reached; check the network or pip's configuration.)"
         )
+        said = []  # five times that a name was not found
     else:
         why = "Die Abhängigkeiten lassen sich nicht installieren. (Installing the dependencies failed.)"
-    return fail(why + "\n" + output[-1500:])
+        said = [output[-1500:]]
+    return fail("\n".join((why,) + tuple(said)))  # noqa: RUF005 - an old Python must be able to read this
 
 
 def write_command():

@@ -1,5 +1,6 @@
 """Whatever stands in the way is said before anything is touched, in German and English."""
 
+import errno
 import os
 import shutil
 import socket
@@ -48,6 +49,24 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(Failure, match=r"lässt sich nicht schreiben[^$]*DENTATOOL_VAR"):
         check_folder(tmp_path / "file" / "var")
+
+
+def test_a_disk_without_a_single_byte_is_not_taken_for_missing_permissions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "touch", full)
+
+    with pytest.raises(Failure, match=r"nur 0 MB frei[^$]*Schaffen Sie Platz"):
+        check_folder(tmp_path)
+
+
+@pytest.mark.parametrize("host", ["203.0.113.9", "gibt-es-nicht.invalid"])
+def test_an_address_of_another_machine_is_named(host: str) -> None:
+    with pytest.raises(Failure, match=f"Die Adresse {host} gehört nicht zu diesem Rechner. Prüfen Sie DENTATOOL_HOST"):
+        check_port(host, 8443)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

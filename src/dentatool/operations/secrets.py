@@ -34,6 +34,8 @@ def ensure_database_file(var: Path, *, host: str, port: int, name: str, sslmode:
     known: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     roles = known.get("roles", {})
     wanted: dict[str, Any] = {"host": host, "port": port, "name": name}
+    if "server" in known:
+        wanted["server"] = known["server"]
     if sslmode is not None:
         wanted["sslmode"] = sslmode
     wanted["roles"] = {
@@ -42,6 +44,14 @@ def ensure_database_file(var: Path, *, host: str, port: int, name: str, sslmode:
     if wanted != known:
         _write(file, json.dumps(wanted, indent=2))
     return wanted
+
+
+def settle_on_server(var: Path, server: str) -> None:
+    """Remember in database.json that this kind of server (embedded, existing) has been set up for this installation."""
+    file = var / "secrets" / "database.json"
+    known = json.loads(file.read_text())
+    if known.get("server") != server:
+        _write(file, json.dumps({**known, "server": server}, indent=2))
 
 
 def ensure_file(file: Path, make: Callable[[], str]) -> str:

@@ -1,14 +1,17 @@
 """The database of an installation: the embedded server, or an existing one named by DATABASE_URL."""
 
+import json
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import psycopg
 
 from dentatool.operations.cluster import Cluster, ensure_roles
 from dentatool.operations.cluster.places import PORT
 from dentatool.operations.cluster.server import SUPERUSER
-from dentatool.operations.secrets import ensure_database_file, ensure_secrets
+from dentatool.operations.secrets import ensure_database_file, ensure_secrets, settle_on_server
 from dentatool.project.console import Failure, say
 from dentatool.project.instance import Instance
 
@@ -33,6 +36,7 @@ class Database:
         if self._instance.database_url:
             self._point_to_existing_server(self._instance.database_url)
             return
+        _require_the_same("embedded", var)
         self._cluster = cluster = Cluster(var / "postgres", tell=self._tell)
         if cluster.places.moved:
             say(f"  ! {var} ist für die Kennung der Datenbank nicht erreichbar: Daten in {cluster.places.home}")
@@ -43,13 +47,14 @@ class Database:
         self._superuser_dsn = cluster.dsn(SUPERUSER, password)
 
     def _point_to_existing_server(self, url: str) -> None:
-        facts = psycopg.conninfo.conninfo_to_dict(url)
+        facts = _facts_of(url)
         host, sslmode = str(facts.get("host", "localhost")), str(facts.get("sslmode", "prefer"))
         if not host.startswith("/") and host not in _LOOPBACK and sslmode not in _ENCRYPTED:
             raise Failure(
                 f"DATABASE_URL führt unverschlüsselt zu {host}. Ergänzen Sie sslmode=verify-full (oder require).\n"
                 "  (A database on another machine is only reached over TLS.)"
             )
+        _require_the_same("existing", self._instance.var)
         ensure_database_file(
             self._instance.var,
             host=host,
@@ -75,12 +80,67 @@ class Database:
 
     def ensure_roles(self) -> None:
         """Roles and database; says so when a foreign server could not be hardened."""
-        import json  # noqa: PLC0415
-
         known = json.loads((self._instance.var / "secrets" / "database.json").read_text())
         try:
             hardened = ensure_roles(self._superuser_dsn, known)
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise Failure(
+                "Das Konto aus DATABASE_URL hat nicht die nötigen Rechte: Es muss Rollen und Datenbanken anlegen dürfen\n"
+                "  (CREATEROLE und CREATEDB), oder die Rollen dentatool_… gehören schon einem anderen Konto.\n"
+                f"  Nehmen Sie am besten einen Superuser. Der Server sagt: {_first_line(error)}\n"
+                "  (The account may not create or change roles and databases.)"
+            ) from error
         except psycopg.OperationalError as error:
-            raise Failure(f"Die Datenbank ist nicht erreichbar: {error}") from error
+            raise Failure(
+                "Die Datenbank ist nicht erreichbar. Prüfen Sie, ob der Server läuft, und in DATABASE_URL Rechner, Port,\n"
+                f"  Konto und Passwort; als Datenbank genügt postgres. Der Server sagt: {_first_line(error)}\n"
+                "  (The database cannot be reached.)"
+            ) from error
+        settle_on_server(self._instance.var, "embedded" if self._cluster is not None else "existing")
         if not hardened:
             say("  ! DATABASE_URL gehört keinem Superuser: Systemfunktionen bleiben ungehärtet (dentatool doctor).")
+
+    @property
+    def place(self) -> str:
+        """Where the data is, for the person at the terminal."""
+        known = json.loads((self._instance.var / "secrets" / "database.json").read_text())
+        if self._cluster is not None:
+            return f"in {self._instance.var}"
+        return f"in der Datenbank {known['name']} auf {known['host']}, die Schlüssel in {self._instance.var}"
+
+
+def _facts_of(url: str) -> dict[str, Any]:
+    """What the address says. It holds a password, so no message repeats it."""
+    try:
+        facts = psycopg.conninfo.conninfo_to_dict(url)
+        int(facts.get("port") or 5432)
+    except (psycopg.ProgrammingError, ValueError) as error:
+        raise Failure(
+            "DATABASE_URL ist keine Adresse einer PostgreSQL-Datenbank.\n"
+            "  So sieht sie aus: postgresql://konto:passwort@localhost:5432/postgres\n"
+            "  (DATABASE_URL is not a PostgreSQL address.)"
+        ) from error
+    return facts
+
+
+def _require_the_same(server: str, var: Path) -> None:
+    """An installation stays with its kind of server: starting with the other one would look as if all data were gone."""
+    file = var / "secrets" / "database.json"
+    known = json.loads(file.read_text()) if file.exists() else {}
+    if known.get("server", server) == server:
+        return
+    if server == "embedded":
+        raise Failure(
+            f"Die Daten dieser Installation liegen in der Datenbank {known['name']} auf {known['host']}, aber DATABASE_URL\n"
+            "  ist nicht gesetzt. Setzen Sie DATABASE_URL wie bisher, oder beginnen Sie mit DENTATOOL_VAR in einem neuen\n"
+            "  Ordner. (DATABASE_URL is not set, but this installation uses it.)"
+        )
+    raise Failure(
+        f"Die Daten dieser Installation liegen in der eingebetteten Datenbank in {var}; DATABASE_URL nennt eine andere.\n"
+        "  Lassen Sie DATABASE_URL weg, oder beginnen Sie dort neu, mit DENTATOOL_VAR in einem neuen Ordner.\n"
+        "  (DATABASE_URL is set, but this installation uses its own server.)"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

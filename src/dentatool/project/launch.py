@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from dentatool.operations.cluster import ClusterError
+from dentatool.operations.cluster import ClusterError, TooOld
 from dentatool.operations.cluster.places import UnsafePlace
 from dentatool.project.console import Failure, say, step
 from dentatool.project.database import Database
@@ -33,15 +33,16 @@ def call(options: argparse.Namespace) -> int:
         check_port(instance.host, instance.port, after_kill=after_kill)
         try:
             with Supervisor(say) as supervisor:
-                sign_ins = _set_up(instance, supervisor, demo=not options.no_demo and instance.mode != "production")
-                _announce(instance, sign_ins, time.monotonic() - begun)
+                database = Database(instance, say)
+                with_demo = not options.no_demo and instance.mode != "production"
+                sign_ins = _set_up(instance, database, supervisor, demo=with_demo)
+                _announce(instance, database, sign_ins, time.monotonic() - begun)
                 return supervisor.watch()
-        except (ClusterError, UnsafePlace, subprocess.SubprocessError, OSError) as error:
+        except (ClusterError, TooOld, UnsafePlace, subprocess.SubprocessError, OSError) as error:
             raise Failure(str(error)) from error
 
 
-def _set_up(instance: Instance, supervisor: Supervisor, *, demo: bool) -> str:
-    database = Database(instance, say)
+def _set_up(instance: Instance, database: Database, supervisor: Supervisor, *, demo: bool) -> str:
     with step("Schlüssel und Datenbankserver"):
         database.prepare()
         supervisor.add("Datenbank", database.start, database.stop, lambda: database.process)
@@ -103,12 +104,12 @@ def _await_answer(instance: Instance, supervisor: Supervisor) -> None:
     raise Failure(f"Der Webserver antwortet nach {_ANSWER_S:.0f} s nicht auf {instance.address}readyz.")
 
 
-def _announce(instance: Instance, sign_ins: str, seconds: float) -> None:
+def _announce(instance: Instance, database: Database, sign_ins: str, seconds: float) -> None:
     width = min(shutil.get_terminal_size().columns, 78)
     say("─" * width)
     say(f"DentaTool ist bereit nach {seconds:.1f} s:  {instance.address}")
     say("(Das Zertifikat ist selbst ausgestellt; der Browser fragt beim ersten Mal nach.)")
     if sign_ins:
         say(sign_ins)
-    say("Beenden mit Strg-C. Die Daten bleiben in " + str(instance.var))
+    say(f"Beenden mit Strg-C. Die Daten bleiben {database.place}")
     say("─" * width)

@@ -25,6 +25,8 @@ def check_folder(var: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Failure(_disk_full(var, 0)) from error
         raise Failure(
             f"In den Ordner {var} lässt sich nicht schreiben ({error.strerror}).\n"
             "  Geben Sie mit DENTATOOL_VAR einen anderen Ordner an, oder berichtigen Sie die Rechte.\n"
@@ -36,11 +38,15 @@ def check_disk(var: Path) -> None:
     """PostgreSQL must never run into a full disk."""
     free_mb = shutil.disk_usage(var).free // 1_000_000
     if free_mb < NEEDED_MB:
-        raise Failure(
-            f"Auf dem Datenträger von {var} sind nur {free_mb} MB frei; nötig sind {NEEDED_MB} MB.\n"
-            "  Schaffen Sie Platz, oder geben Sie mit DENTATOOL_VAR einen anderen Ordner an.\n"
-            f"  (Only {free_mb} MB left on the disk; {NEEDED_MB} MB are needed.)"
-        )
+        raise Failure(_disk_full(var, free_mb))
+
+
+def _disk_full(var: Path, free_mb: int) -> str:
+    return (
+        f"Auf dem Datenträger von {var} sind nur {free_mb} MB frei; nötig sind {NEEDED_MB} MB.\n"
+        "  Schaffen Sie Platz. Für eine neue Installation können Sie mit DENTATOOL_VAR einen anderen Ordner angeben.\n"
+        f"  (Only {free_mb} MB left on the disk; {NEEDED_MB} MB are needed.)"
+    )
 
 
 def check_port(host: str, port: int, *, after_kill: bool = False) -> None:
@@ -74,6 +80,11 @@ def _why_no_port(host: str, port: int, error: OSError) -> str:
         return (
             f"Für den Port {port} fehlen die Rechte; Ports unter 1024 gehören root. Nehmen Sie DENTATOOL_PORT=8443.\n"
             "  (Ports below 1024 need root.)"
+        )
+    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        return (
+            f"Die Adresse {host} gehört nicht zu diesem Rechner. Prüfen Sie DENTATOOL_HOST (Vorgabe: 127.0.0.1).\n"
+            f"  (The address {host} is not one of this machine.)"
         )
     return f"An {host}:{port} lässt sich kein Server starten: {error}. Prüfen Sie DENTATOOL_HOST."
 

@@ -1,6 +1,8 @@
 """Nothing is served past the Gate."""
 
+import psycopg
 import pytest
+from django.db import OperationalError
 from django.http import HttpResponse
 from django.urls import path
 
@@ -152,3 +154,17 @@ def test_only_the_hash_of_the_token_is_stored(anna, superuser):
 
     assert token not in dumped
     assert token.encode().hex() not in dumped
+
+
+def test_a_full_disk_is_told_as_such_and_who_must_act(anna, monkeypatch):
+    def full(*_, **__):
+        raise OperationalError("could not extend file") from psycopg.errors.DiskFull("No space left on device")
+
+    monkeypatch.setattr("dentatool.overview.views.render", full)
+
+    answer = anna.client().get("/")
+
+    told = answer.content.decode()
+    assert answer.status_code == 503
+    assert "Der Speicherplatz ist erschöpft" in told and "Rufen Sie den Betreiber an" in told
+    assert "Verbindung ist abgerissen" not in told

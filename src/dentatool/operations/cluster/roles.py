@@ -14,10 +14,11 @@ from psycopg import sql
 
 from dentatool.operations.cluster.hardening import harden
 
+OLDEST_VERSION = 150000
 _PLAIN = "NOCREATEDB NOCREATEROLE INHERIT"
 _ATTRIBUTES = {
     "owner": f"LOGIN {_PLAIN}",
-    "app": f"LOGIN {_PLAIN} CONNECTION LIMIT 40",
+    "app": f"LOGIN {_PLAIN} CONNECTION LIMIT 60",
     "worker": f"LOGIN {_PLAIN} CONNECTION LIMIT 10",
     "backup": f"LOGIN {_PLAIN} CONNECTION LIMIT 4",
 }
@@ -31,6 +32,10 @@ _SETTINGS = {
 }
 
 
+class TooOld(RuntimeError):
+    """The server that DATABASE_URL names is too old; the message says so in German."""
+
+
 def ensure_roles(superuser_dsn: str, database: dict[str, Any]) -> bool:
     """Roles, database and rights as described above, with the passwords of database.json.
 
@@ -39,6 +44,10 @@ def ensure_roles(superuser_dsn: str, database: dict[str, Any]) -> bool:
     """
     name = database["name"]
     with psycopg.connect(superuser_dsn, autocommit=True) as connection:
+        if (version := connection.info.server_version) < OLDEST_VERSION:
+            raise TooOld(
+                f"Der Server ist PostgreSQL {version // 10000}; nötig ist {OLDEST_VERSION // 10000} oder neuer."
+            )
         superuser = _exists(connection, "select 1 from pg_roles where rolname = current_user and rolsuper = %s", "on")
         _ensure_login_roles(connection, database["roles"])
         _ensure_doors(connection)

@@ -220,7 +220,7 @@ def _outage_page(request: HttpRequest, words: Words, error: Exception) -> HttpRe
     response = error_page(request, words.status, words.title, words.message, words.what_to_do)
     if words.status == 503:
         response.headers["Retry-After"] = "5"
-        log.error("the database did not do it", extra={"sqlstate": sqlstate(error), "request": request.request_id})  # type: ignore[attr-defined]
+        log.error("the database did not do it (%s), request %s", sqlstate(error) or "no answer", request.request_id)  # type: ignore[attr-defined]
     return response
 
 

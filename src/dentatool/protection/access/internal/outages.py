@@ -39,6 +39,12 @@ AWAY = Words(
     "Die Verbindung ist abgerissen. Es wurde nichts gespeichert.",
     "Versuchen Sie es in einigen Sekunden noch einmal. Hält es an, rufen Sie den Betreiber an.",
 )
+FULL = Words(
+    503,
+    "Der Speicherplatz ist erschöpft",
+    "Auf dem Datenträger der Datenbank ist kein Platz mehr. Lesen geht weiter; diese Eingabe wurde nicht gespeichert.",
+    "Rufen Sie den Betreiber an: Er muss Platz schaffen, bevor wieder etwas gespeichert werden kann.",
+)
 UNCERTAIN = Words(
     503,
     "Es ist ungewiss, ob gespeichert wurde",
@@ -54,7 +60,8 @@ _WORDS = {
     "57014": BROKEN_OFF,  # statement timeout, or an administrator cancelled the query
     "57": AWAY,  # shut down, starting up, ended by an administrator
     "08": AWAY,
-    "53": AWAY,  # no connection left, no memory, no disk
+    "53100": FULL,
+    "53": AWAY,  # no connection left, no memory
     "25P02": BROKEN_OFF,  # Django passes over an error while it checks constraints; the next statement tells
     "25P03": AWAY,  # ended by idle_in_transaction_session_timeout
     "25P04": AWAY,
