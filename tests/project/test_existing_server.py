@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from dentatool.operations.cluster import Cluster, TooOld, roles
+from dentatool.operations.cluster import Cluster, Unfit, roles
 from dentatool.operations.secrets import ensure_secrets
 from dentatool.project.console import Failure
 from dentatool.project.database import Database
@@ -104,8 +104,33 @@ def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
 def test_a_server_that_is_too_old_is_refused(foreign: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(roles, "OLDEST_VERSION", 990000)
 
-    with pytest.raises(TooOld, match="PostgreSQL 18; nötig ist 99 oder neuer"):
+    with pytest.raises(Unfit, match="PostgreSQL 18; nötig ist 99 oder neuer"):
         set_up(tmp_path, url_of(foreign))
+
+
+def test_an_empty_database_made_for_it_is_used(foreign: Cluster, tmp_path: Path) -> None:
+    from dentatool.project.launch import _dentatool
+
+    with psycopg.connect(url_of(foreign), autocommit=True) as chief:
+        chief.execute("create database labor")
+    # The roles belong to the whole server: their passwords are this installation's from now on.
+    set_up(tmp_path, url_of(foreign, name="labor"))
+
+    assert "OK" in _dentatool(instance(tmp_path, None), "owner", "migrate")
+
+
+def test_a_database_with_tables_of_others_is_not_touched(foreign: Cluster, tmp_path: Path) -> None:
+    with psycopg.connect(url_of(foreign), autocommit=True) as chief:
+        chief.execute("create database wiki")
+    with psycopg.connect(url_of(foreign, name="wiki"), autocommit=True) as wiki:
+        wiki.execute("create table page (text text)")
+        asked = "select datdba::regrole::text, datacl::text from pg_database where datname = 'wiki'"
+        before = wiki.execute(asked).fetchone()
+
+        with pytest.raises(Unfit, match="enthält schon Tabellen eines anderen Programms"):
+            set_up(tmp_path, url_of(foreign, name="wiki"))
+
+        assert wiki.execute(asked).fetchone() == before
 
 
 def test_an_installation_does_not_change_its_server_unasked(foreign: Cluster, tmp_path: Path) -> None:

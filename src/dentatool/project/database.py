@@ -83,19 +83,8 @@ class Database:
         known = json.loads((self._instance.var / "secrets" / "database.json").read_text())
         try:
             hardened = ensure_roles(self._superuser_dsn, known)
-        except psycopg.errors.InsufficientPrivilege as error:
-            raise Failure(
-                "Das Konto aus DATABASE_URL hat nicht die nötigen Rechte: Es muss Rollen und Datenbanken anlegen dürfen\n"
-                "  (CREATEROLE und CREATEDB), oder die Rollen dentatool_… gehören schon einem anderen Konto.\n"
-                f"  Nehmen Sie am besten einen Superuser. Der Server sagt: {_first_line(error)}\n"
-                "  (The account may not create or change roles and databases.)"
-            ) from error
-        except psycopg.OperationalError as error:
-            raise Failure(
-                "Die Datenbank ist nicht erreichbar. Prüfen Sie, ob der Server läuft, und in DATABASE_URL Rechner, Port,\n"
-                f"  Konto und Passwort; als Datenbank genügt postgres. Der Server sagt: {_first_line(error)}\n"
-                "  (The database cannot be reached.)"
-            ) from error
+        except (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege) as error:
+            raise Failure(_why_not(error)) from error
         settle_on_server(self._instance.var, "embedded" if self._cluster is not None else "existing")
         if not hardened:
             say("  ! DATABASE_URL gehört keinem Superuser: Systemfunktionen bleiben ungehärtet (dentatool doctor).")
@@ -139,6 +128,22 @@ def _require_the_same(server: str, var: Path) -> None:
         f"Die Daten dieser Installation liegen in der eingebetteten Datenbank in {var}; DATABASE_URL nennt eine andere.\n"
         "  Lassen Sie DATABASE_URL weg, oder beginnen Sie dort neu, mit DENTATOOL_VAR in einem neuen Ordner.\n"
         "  (DATABASE_URL is set, but this installation uses its own server.)"
+    )
+
+
+def _why_not(error: psycopg.Error) -> str:
+    said = _first_line(error)
+    if isinstance(error, psycopg.errors.InsufficientPrivilege) or "permission denied" in said:
+        return (
+            "Das Konto aus DATABASE_URL hat nicht die nötigen Rechte: Es muss Rollen und Datenbanken anlegen dürfen\n"
+            "  (CREATEROLE und CREATEDB), oder die Rollen dentatool_… gehören schon einem anderen Konto.\n"
+            f"  Nehmen Sie am besten einen Superuser. Der Server sagt: {said}\n"
+            "  (The account may not create or change roles and databases.)"
+        )
+    return (
+        "Die Datenbank ist nicht erreichbar. Prüfen Sie, ob der Server läuft, und in DATABASE_URL Rechner, Port,\n"
+        f"  Konto und Passwort; als Datenbank genügt postgres. Der Server sagt: {said}\n"
+        "  (The database cannot be reached.)"
     )
 
 

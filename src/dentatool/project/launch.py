@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from dentatool.operations.cluster import ClusterError, TooOld
+from dentatool.operations.cluster import ClusterError, Unfit
 from dentatool.operations.cluster.places import UnsafePlace
 from dentatool.project.console import Failure, say, step
 from dentatool.project.database import Database
@@ -38,7 +38,7 @@ def call(options: argparse.Namespace) -> int:
                 sign_ins = _set_up(instance, database, supervisor, demo=with_demo)
                 _announce(instance, database, sign_ins, time.monotonic() - begun)
                 return supervisor.watch()
-        except (ClusterError, TooOld, UnsafePlace, subprocess.SubprocessError, OSError) as error:
+        except (ClusterError, Unfit, UnsafePlace, subprocess.SubprocessError, OSError) as error:
             raise Failure(str(error)) from error
 
 

@@ -6,7 +6,7 @@ on no network address, its socket lies in a folder that only its own account may
 carry checksums, and as root the server runs under an account that owns nothing else.
 """
 
-from dentatool.operations.cluster.roles import TooOld, ensure_roles
+from dentatool.operations.cluster.roles import Unfit, ensure_roles
 from dentatool.operations.cluster.server import Cluster, ClusterError
 
-__all__ = ["Cluster", "ClusterError", "TooOld", "ensure_roles"]
+__all__ = ["Cluster", "ClusterError", "Unfit", "ensure_roles"]

@@ -32,8 +32,8 @@ _SETTINGS = {
 }
 
 
-class TooOld(RuntimeError):
-    """The server that DATABASE_URL names is too old; the message says so in German."""
+class Unfit(RuntimeError):
+    """The server or database that DATABASE_URL names cannot be used; the message says why in German."""
 
 
 def ensure_roles(superuser_dsn: str, database: dict[str, Any]) -> bool:
@@ -45,14 +45,20 @@ def ensure_roles(superuser_dsn: str, database: dict[str, Any]) -> bool:
     name = database["name"]
     with psycopg.connect(superuser_dsn, autocommit=True) as connection:
         if (version := connection.info.server_version) < OLDEST_VERSION:
-            raise TooOld(
+            raise Unfit(
                 f"Der Server ist PostgreSQL {version // 10000}; nötig ist {OLDEST_VERSION // 10000} oder neuer."
             )
         superuser = _exists(connection, "select 1 from pg_roles where rolname = current_user and rolsuper = %s", "on")
+        if is_there := _exists(connection, "select 1 from pg_database where datname = %s", name):
+            _require_ours(superuser_dsn, name)
         _ensure_login_roles(connection, database["roles"])
         _ensure_doors(connection)
         _limit_powers(connection, as_superuser=superuser)
-        _ensure_database(connection, name, as_superuser=superuser)
+        if not superuser:  # they can only give a database to a role that they may become
+            connection.execute("grant dentatool_owner to current_user")
+        if not is_there:
+            _make_database(connection, name)
+        connection.execute(sql.SQL("alter database {} owner to dentatool_owner").format(sql.Identifier(name)))
     with psycopg.connect(superuser_dsn, dbname=name, autocommit=True) as connection, connection.transaction():
         _grant(connection, name)
         if superuser:
@@ -106,11 +112,19 @@ def _make_member(connection: psycopg.Connection, group: str, member: str, how: s
     connection.execute(sql.SQL("grant {} to {}").format(sql.Identifier(group), sql.Identifier(member)) + sql.SQL(finer))  # type: ignore[arg-type]
 
 
-def _ensure_database(connection: psycopg.Connection, name: str, *, as_superuser: bool) -> None:
-    if _exists(connection, "select 1 from pg_database where datname = %s", name):
-        return
-    if not as_superuser:  # they can only give a database to a role that they may become
-        connection.execute("grant dentatool_owner to current_user")
+def _require_ours(superuser_dsn: str, name: str) -> None:
+    """A database with tables, and none of them ours, belongs to somebody: nothing in it is touched."""
+    with psycopg.connect(superuser_dsn, dbname=name) as connection:
+        ours = _exists(connection, "select 1 from pg_namespace where nspname = %s", "protection")
+        if not ours and _exists(connection, "select 1 from pg_tables where schemaname = %s limit 1", "public"):
+            raise Unfit(
+                f"Die Datenbank {name} enthält schon Tabellen eines anderen Programms; sie wurde nicht angerührt.\n"
+                "  Nennen Sie in DATABASE_URL eine leere Datenbank, oder postgres: Dann legt DentaTool eine eigene an.\n"
+                "  (The database holds tables of another program.)"
+            )
+
+
+def _make_database(connection: psycopg.Connection, name: str) -> None:
     made = "create database {} owner dentatool_owner template template0 encoding 'UTF8' locale 'C'"
     if connection.info.server_version >= 170000:  # the same order by code point, and umlauts have upper case
         made += " locale_provider builtin builtin_locale 'C.UTF-8'"
