@@ -1,5 +1,9 @@
 """Background work: done once, after the commit, for its own laboratory, and again later when it fails."""
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 from datetime import timedelta
 
@@ -117,6 +121,78 @@ def test_after_the_last_attempt_the_job_counts_as_failed(anna):
     assert jobs_of(anna) == [("kit-test.fail", "failed", jobs.MOST_ATTEMPTS)]
 
 
+DEADLY = """
+import os, signal, sys
+from uuid import UUID
+from dentatool.project.instance import start_django
+start_django("app")
+from dentatool.kit import jobs
+@jobs.job("kit-test.deadly")
+def deadly(**facts):
+    jobs.Job.objects.create(name="kit-test.note", facts={"left": "behind"})
+    os.kill(os.getpid(), signal.SIGKILL)
+jobs.run_due_jobs(UUID(sys.argv[1]))
+"""
+
+
+@job("kit-test.deadly")
+def deadly(**facts):
+    done.append(("run once more", facts))
+
+
+def test_a_job_that_kills_its_process_is_counted_and_in_the_end_given_up(anna, caplog):
+    with anna.at_work():
+        enqueue("kit-test.deadly")
+
+    died = subprocess.run(
+        [sys.executable, "-c", DEADLY, str(anna.lab_id)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        check=False,
+    )
+
+    assert died.returncode == -signal.SIGKILL
+    with anna.at_work():
+        (found,) = Job.objects.all()  # and nothing of what it began
+        assert (found.state, found.attempts, found.last_error) == ("waiting", 1, jobs.DIED)
+        assert timedelta(seconds=50) < found.run_at - timezone.now() <= timedelta(minutes=1)
+    assert run_due_jobs(anna.lab_id) == 0  # not at once again
+
+    with anna.at_work():
+        Job.objects.update(attempts=jobs.MOST_ATTEMPTS, run_at=timezone.now())
+    assert run_due_jobs(anna.lab_id) == 1
+    assert done == []
+    assert jobs_of(anna) == [("kit-test.deadly", "failed", jobs.MOST_ATTEMPTS)]
+    assert f"is given up: its process died in attempt {jobs.MOST_ATTEMPTS}" in caplog.text
+
+
+def test_a_job_that_was_interrupted_is_done_by_the_next_attempt(anna):
+    with anna.at_work():
+        Job.objects.create(name="kit-test.note", attempts=2, last_error=jobs.DIED)
+
+    assert run_due_jobs(anna.lab_id) == 1
+
+    assert jobs_of(anna) == [("kit-test.note", "done", 3)]
+    with anna.at_work():
+        assert Job.objects.get().last_error == ""
+
+
+def test_what_ended_long_ago_is_deleted_and_nothing_else(anna, bert, monkeypatch):
+    ages = {"done": [1, 6, 8], "failed": [8, 89, 91], "waiting": [91]}
+    for lab in (anna, bert):
+        with lab.at_work():
+            for state, days in ages.items():
+                for day in days:
+                    ended = None if state == "waiting" else timezone.now() - timedelta(days=day)
+                    Job.objects.create(name=f"{state} {day}", state=state, finished_at=ended, run_at=timezone.now())
+    monkeypatch.setattr(jobs, "all_laboratories", lambda: [anna.lab_id])
+
+    assert jobs.clean_up() == 2
+
+    kept = ["done 1", "done 6", "failed 8", "failed 89", "waiting 91"]
+    assert sorted(name for name, _state, _attempts in jobs_of(anna)) == kept
+    assert len(jobs_of(bert)) == 7  # it was not his turn
+
+
 def test_two_workers_never_run_the_same_job(anna, database):
     with anna.at_work():
         enqueue("kit-test.note")
@@ -151,11 +227,14 @@ def test_the_worker_goes_round_beats_and_stops_when_told(anna, database, monkeyp
             stop.set()
         return count
 
+    cleaned = []
+    monkeypatch.setattr(jobs, "clean_up", lambda: cleaned.append("once"))
     monkeypatch.setattr(jobs, "due_laboratories", due_as_worker)
     monkeypatch.setattr(jobs, "run_due_jobs", note_and_stop)
     jobs.work_forever(stop=stop, pause_s=0.01)
 
     assert (anna.lab_id, {"order": "9"}) in done
+    assert cleaned == ["once"]
     assert jobs.seconds_since_heartbeat() < 10
 
 

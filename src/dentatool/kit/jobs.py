@@ -7,7 +7,9 @@
 
 Promise: a job is run at least once after its transaction commits, under its own laboratory's pass and no other, by one
 worker at a time (row lock), each run in one transaction: a run that fails leaves nothing behind but the note of it.
+Each attempt is counted before it begins, so a job that kills its process does not do so for ever.
 Retries wait 1, 4, 16, 64 … minutes; after `MOST_ATTEMPTS` the job is marked failed and logged.
+What was done is deleted after `KEPT_DONE`, what failed after `KEPT_FAILED`.
 """
 
 import importlib
@@ -38,6 +40,9 @@ log = logging.getLogger("dentatool.jobs")
 
 MOST_ATTEMPTS = 6
 FIRST_DELAY = timedelta(minutes=1)
+KEPT_DONE, KEPT_FAILED = timedelta(days=7), timedelta(days=90)
+CLEAN_EVERY_S = 24 * 3600.0
+DIED = "ProcessDied"  # stands as the error while a job runs, and stays when nobody is left to say more
 PAUSE_S = 2.0  # between two looks when nothing is due
 AFTER_FAILURE_S = 10.0  # when the database itself does not answer
 HEARTBEAT_FILE = "worker.alive"
@@ -72,8 +77,12 @@ def work_forever(*, stop: Event | None = None, pause_s: float = PAUSE_S) -> None
     """Run due jobs until SIGTERM or SIGINT; the job in hand is finished first."""
     stopping = stop or _stop_on_signal()
     load_jobs()
+    cleaned: float | None = None
     while not stopping.is_set():
         try:
+            if cleaned is None or time.monotonic() - cleaned > CLEAN_EVERY_S:
+                cleaned = time.monotonic()  # even if it fails: the work does not wait for it
+                clean_up()
             done = work_once(stopping)
             wait = 0.0 if done else pause_s
         except DatabaseFailure:
@@ -93,8 +102,30 @@ def work_once(stopping: Event | None = None) -> int:
 
 def due_laboratories() -> list[UUID]:
     """Laboratories with a job due, through the worker's door."""
+    return _ask_door("select * from protection.door_due_labs()")
+
+
+def all_laboratories() -> list[UUID]:
+    """Every active laboratory, through the worker's door."""
+    return _ask_door("select * from protection.door_laboratories()")
+
+
+def clean_up() -> int:
+    """Delete each laboratory's jobs that ended long ago. Returns how many."""
+    return sum(_clean_up_one(lab_id) for lab_id in all_laboratories())
+
+
+def _clean_up_one(lab_id: UUID) -> int:
+    now, count = timezone.now(), 0
+    with laboratory(lab_id):
+        for state, kept in ((JobState.DONE, KEPT_DONE), (JobState.FAILED, KEPT_FAILED)):
+            count += Job.objects.filter(state=state, finished_at__lt=now - kept).delete()[0]
+    return count
+
+
+def _ask_door(question: str) -> list[UUID]:
     with connection.cursor() as cursor:
-        cursor.execute("select * from protection.door_due_labs()")
+        cursor.execute(question)
         return [lab_id for (lab_id,) in cursor.fetchall()]
 
 
@@ -124,13 +155,39 @@ def seconds_since_heartbeat() -> float | None:
 
 
 def _run_next(lab_id: UUID) -> bool:
-    """Lock one due job, run it, note the outcome. False when none is free."""
+    """Take one due job, run it, note the outcome. False when none is free."""
+    taken = _take_next(lab_id)
+    if taken is None:
+        return False
+    if taken.state == JobState.WAITING:
+        _run(lab_id, taken)
+    return True
+
+
+def _take_next(lab_id: UUID) -> Job | None:
+    """Count the attempt before it begins and put off the next: whoever dies in the middle cannot do so any more."""
     with laboratory(lab_id):
         due = Job.objects.select_for_update(skip_locked=True).filter(state=JobState.WAITING, run_at__lte=timezone.now())
         found = due.order_by("run_at", "id").first()
         if found is None:
-            return False
-        found.attempts += 1
+            return None
+        if found.attempts >= MOST_ATTEMPTS:  # the last one was not survived
+            found.state, found.finished_at = JobState.FAILED, timezone.now()
+            log.error("job %s %s is given up: its process died in attempt %s", found.name, found.pk, found.attempts)
+        else:
+            found.attempts, found.last_error = found.attempts + 1, DIED
+            found.run_at = _next_try(found.attempts)
+        found.save(update_fields=["attempts", "state", "run_at", "last_error", "finished_at"])
+        return found
+
+
+def _run(lab_id: UUID, taken: Job) -> None:
+    with laboratory(lab_id):
+        # Locked again: should it run longer than until its next attempt, no other worker joins in. Not skip_locked:
+        # who looked for work in between may hold it for a moment, though it was no longer due.
+        found = Job.objects.select_for_update().filter(pk=taken.pk, attempts=taken.attempts).first()
+        if found is None or found.state != JobState.WAITING:
+            return
         try:
             with transaction.atomic():
                 _work_of(found.name)(**found.facts)
@@ -142,8 +199,11 @@ def _run_next(lab_id: UUID) -> bool:
             _note_failure(found, failure)
         else:
             found.state, found.finished_at, found.last_error = JobState.DONE, timezone.now(), ""
-        found.save(update_fields=["attempts", "state", "run_at", "last_error", "finished_at"])
-        return True
+        found.save(update_fields=["state", "run_at", "last_error", "finished_at"])
+
+
+def _next_try(attempts: int) -> datetime:
+    return timezone.now() + FIRST_DELAY * 4 ** (attempts - 1)
 
 
 def _work_of(name: str) -> Work:
@@ -158,7 +218,7 @@ def _note_failure(found: Job, failure: Exception) -> None:
     if found.attempts >= MOST_ATTEMPTS:
         found.state, found.finished_at = JobState.FAILED, timezone.now()
     else:
-        found.run_at = timezone.now() + FIRST_DELAY * 4 ** (found.attempts - 1)
+        found.run_at = _next_try(found.attempts)
     log.error("job %s %s failed (attempt %s): %s", found.name, found.pk, found.attempts, found.last_error)
 
 
