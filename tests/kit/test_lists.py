@@ -7,7 +7,7 @@ import pytest
 from django.test import RequestFactory
 
 from dentatool.kit.errors import BadQuery
-from dentatool.kit.lists import Column, cell_of, clean_search, page_of, shown, sort_of
+from dentatool.kit.lists import Column, cells_of, clean_search, page_of, shown, sort_of
 
 
 def asked(query: str):
@@ -71,5 +71,6 @@ def test_values_are_shown_as_germans_read_them(name, value, text):
 def test_a_cell_follows_a_path_and_survives_a_missing_step():
     order = SimpleNamespace(practice=SimpleNamespace(name="Dr. Müller"), dentist=None)
 
-    assert cell_of(order, Column("practice.name", "Praxis")).text == "Dr. Müller"
-    assert cell_of(order, Column("dentist.name", "Zahnarzt")).text == "–"
+    cells = cells_of(order, [Column("practice.name", "Praxis"), Column("dentist.name", "Zahnarzt")])
+
+    assert [cell.text for cell in cells] == ["Dr. Müller", "–"]

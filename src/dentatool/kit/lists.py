@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cached_property, reduce
+from functools import cache, cached_property, reduce
 from operator import or_
 from typing import Any
 
@@ -200,10 +200,14 @@ def label_of(model: type[Model], column: Column) -> str:
         raise ImproperlyConfigured(f"Column {column.name!r} of {model.__name__} needs a label") from None
 
 
-def cell_of(record: Model, column: Column) -> Cell:
-    """One record's value in one column, as shown."""
+def cells_of(record: Model, columns: Iterable[Column]) -> list[Cell]:
+    """One record's values, as shown."""
     with DecryptError.shown():
-        value = _value_of(record, column.name)
+        return [_cell_of(record, column) for column in columns]
+
+
+def _cell_of(record: Model, column: Column) -> Cell:
+    value = _value_of(record, column.name)
     text = column.show(value) if column.show and value is not None else shown(value, column.name)
     return Cell(text, column.label, column.is_numeric, column.phone)
 
@@ -211,12 +215,17 @@ def cell_of(record: Model, column: Column) -> Cell:
 def _value_of(record: Model, path: str) -> Any:
     value: Any = record
     for step in path.split("."):
-        display = getattr(value, f"get_{step}_display", None)
-        value = display() if display else getattr(value, step, None)
+        value = getattr(value, _name_shown(type(value), step), None)
         value = value() if callable(value) else value
         if value is None:
             break
     return value
+
+
+@cache
+def _name_shown(kind: type, step: str) -> str:
+    """A choice is shown by its label."""
+    return display if hasattr(kind, display := f"get_{step}_display") else step
 
 
 def shown(value: Any, name: str = "") -> Any:

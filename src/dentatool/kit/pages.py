@@ -28,7 +28,7 @@ from dentatool.kit.addresses import url
 from dentatool.kit.changes import changes_of
 from dentatool.kit.conflicts import both_values
 from dentatool.kit.forms import ModelForm, posted
-from dentatool.kit.lists import Column, Listing, cell_of
+from dentatool.kit.lists import Column, Listing, cells_of
 from dentatool.protection.access import Permission, page
 from dentatool.protection.tenancy import Record
 
@@ -74,7 +74,7 @@ class RecordPages:
         """All records, found, sorted and paged."""
         listing = Listing(request, self.queryset(), self.columns, self.search, self.order)
         rows = [
-            {"address": self._address("", record.pk), "cells": [cell_of(record, column) for column in self.columns]}
+            {"address": self._address("", record.pk), "cells": cells_of(record, self.columns)}
             for record in listing.page
         ]
         facts = {"listing": listing, "rows": rows, "new": self._if_may(request, "_new")}
@@ -140,7 +140,9 @@ class RecordPages:
     def _facts_of(self, record: Record) -> list[tuple[str, Any]]:
         """The form's fields as label and shown value: what can be entered can be seen."""
         form = self.form(instance=record)
-        return [(str(bound.label), cell_of(record, Column(bound.name))) for bound in form.visible_fields()]
+        shown = form.visible_fields()
+        cells = cells_of(record, [Column(bound.name) for bound in shown])
+        return [(str(bound.label), cell) for bound, cell in zip(shown, cells, strict=True)]
 
     def _render(self, request: HttpRequest, kind: str, facts: dict[str, Any], status: int = 200) -> HttpResponse:
         shared = {

@@ -180,7 +180,7 @@ def stranger_at(order: Order) -> Practice | None:
 def practice_at(location: str) -> Practice | None:
     """The practice known for a location number (Standortnummer)."""
     known = _known_at(location)
-    return Practice.objects.get(pk=known) if known else None
+    return _practice(known)[0] if known else None
 
 
 def _location_of(order: Order) -> str:
@@ -188,6 +188,7 @@ def _location_of(order: Order) -> str:
     return number.location if isinstance(number, OrderNumber) else ""
 
 
+_practice = Prepared(lambda pk: Practice.objects.filter(pk=pk))
 _practices_at = Prepared(
     lambda number: KnownLocation.objects.filter(number=number).order_by("id").values_list("practice_id", flat=True)[:1]
 )
@@ -198,7 +199,7 @@ def _known_at(location: str) -> UUID | None:
 
 
 def _other_than(order: Order, practice_id: UUID | None) -> Practice | None:
-    return Practice.objects.get(pk=practice_id) if practice_id not in (None, order.practice_id) else None
+    return _practice(practice_id)[0] if practice_id not in (None, order.practice_id) else None
 
 
 _dentists_of = Prepared(lambda practice_id: Dentist.objects.filter(practice=practice_id, active=True)[:2])
