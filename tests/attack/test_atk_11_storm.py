@@ -113,7 +113,7 @@ def test_anna_and_bert_never_meet_while_everything_breaks(
     assert seen[200] > REQUESTS / 2 and seen[503] >= 10, seen
     assert chaos.done["killed"] >= 10 and chaos.done["cancelled while waiting"] >= 1, chaos.done
     _all_is_well_again(server, superuser, both, sessions)
-    assert [line for line in server.lines() if "Traceback" in line] == []
+    assert [line for line in server.lines() if "Traceback" in line or '"Internal Server Error' in line] == []
     print(f"\n  ATK-11 storm: {sum(seen.values())} requests, answers {dict(seen)}, {dict(chaos.done)}")  # noqa: T201
 
 
