@@ -9,7 +9,7 @@ from django.db.models import Max
 
 from dentatool.billing.models import Art, Invoice, InvoiceLine, Kind
 from dentatool.billing.sums import amount_of, private_discounts, sums_of
-from dentatool.kit.errors import NotYet
+from dentatool.kit.errors import Gone, NotYet
 from dentatool.orders.lines import finder
 from dentatool.orders.models import Order
 from dentatool.orders.pricing import PriceMissing
@@ -81,8 +81,12 @@ def locked_draft(invoice: Invoice) -> Invoice:
     """The draft as it is stored now, locked until the transaction ends.
 
     :raises NotYet: somebody has issued it meanwhile.
+    :raises Gone: somebody has thrown it away meanwhile.
     """
-    stored = Invoice.objects.select_for_update(of=("self",)).select_related("practice", "order").get(pk=invoice.pk)
+    known = Invoice.objects.select_for_update(of=("self",)).select_related("practice", "order")
+    stored = known.filter(pk=invoice.pk).first()
+    if stored is None:
+        raise Gone("Dieser Entwurf ist inzwischen verworfen. Der Auftrag lässt sich neu abrechnen.")
     if stored.is_issued:
         raise AlreadyIssued(stored)
     return stored

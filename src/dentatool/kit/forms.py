@@ -6,6 +6,7 @@
 
 from collections.abc import Mapping
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from django import forms
@@ -39,6 +40,7 @@ __all__ = [
 ]
 
 LONGEST_TEXT = 10_000
+_teaching = Lock()
 LARGEST_NUMBER = 2_147_483_647  # what an integer column holds
 
 
@@ -53,15 +55,23 @@ class GermanMessages:
     use_required_attribute = False  # the server's German words instead of the browser's bubbles
     fields: dict[str, forms.Field]
 
-    def _speak_german(self) -> None:
-        """Once for the fields that the class declares (each form has copies of them), then for those that came with it."""
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         kind = type(self)
         if "_speaks" not in kind.__dict__:
-            _speak(kind.base_fields)  # type: ignore[attr-defined]
-            kind._speaks = frozenset(kind.base_fields)  # type: ignore[attr-defined]
-            _speak(self.fields)
-        else:
-            _speak({name: field for name, field in self.fields.items() if name not in kind._speaks})  # type: ignore[attr-defined]
+            _teach(kind)
+        super().__init__(*args, **kwargs)
+
+    def _speak_german(self) -> None:
+        """For the fields that came with this form; those that the class declares speak already."""
+        _speak({name: field for name, field in self.fields.items() if name not in type(self)._speaks})  # type: ignore[attr-defined]
+
+
+def _teach(kind: Any) -> None:
+    """Once for each class, whoever comes first: each form has copies of the declared fields."""
+    with _teaching:
+        if "_speaks" not in kind.__dict__:
+            _speak(kind.base_fields)
+            kind._speaks = frozenset(kind.base_fields)
 
 
 class Form(GermanMessages, forms.Form):

@@ -196,14 +196,20 @@ class PositionForm(Form):
         except Unreadable as reason:
             raise ValidationError(str(reason), code="unreadable") from reason
 
+
+class StoredPositionForm(PositionForm):
+    """A line that is there already, with the version that the person saw."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
     @classmethod
-    def of(cls, position: Position) -> "PositionForm":
+    def of(cls, position: Position) -> "StoredPositionForm":
         """The form filled with a stored line."""
         names = ("number", "art", "text", "quantity_milli", "tooth")
         stored = {name: getattr(position, name) for name in names}
         shows_price = position.manual or position.art != Art.BEL
         stored["price_cents"] = position.price_cents if shows_price else None
-        stored["vat_permille"] = str(position.vat_permille)
+        stored["vat_permille"], stored["version"] = str(position.vat_permille), position.version
         return cls(initial=stored)
 
 

@@ -14,6 +14,7 @@ from dentatool.kit.errors import NotYet
 from dentatool.orders.lines import Repriced, first_lines, reprice
 from dentatool.orders.models import NumberState, Order, OrderTooth, Patient
 from dentatool.orders.numbering import next_number
+from dentatool.orders.patients import PatientFacts, patient_for
 from dentatool.orders.workflow import State
 from dentatool.practices.models import Dentist, KnownLocation, Practice
 from dentatool.protection.engine.prepared import Prepared
@@ -41,13 +42,12 @@ class Ordered:
     remarks: str = ""
 
 
-@transaction.atomic
 def create_order(
     practice: Practice,
     ordered: Ordered,
     *,
     dentist: Dentist | None = None,
-    patient: Patient | None = None,
+    patient: Patient | PatientFacts | None = None,
     teeth: Mapping[int, str] | None = None,
     chain: ServiceChain | None = None,
     variables: Mapping[str, int] | None = None,
@@ -56,38 +56,57 @@ def create_order(
 ) -> Order:
     """Take in an order with its teeth and, by a service chain, its positions.
 
-    `intake_key` names the form: sent twice, it gives the same order, also when both arrive at the same moment.
+    `intake_key` names the form: sent twice, it gives the same order, also when both arrive at the same moment. Facts
+    about a patient are then not taken in twice either.
     An Auftragsnummer that is wrong or missing is kept and marked; there is no XML until it is right.
+    :raises NotYet: the patient or the chain does not fit; nothing is stored.
     """
-    received = ordered.received_on or localdate()
+    try:
+        with transaction.atomic():
+            known = patient_for(practice, patient) if isinstance(patient, PatientFacts) else patient
+            order = _order_of(practice, ordered, dentist or _only_dentist(practice), known, chain)
+            order.intake_key, order.state = intake_key, state
+            return _stored(order, teeth or {}, chain, variables or {})
+    except IntegrityError as refused:  # sent before; asking first would cost every order a question
+        if getattr(getattr(refused.__cause__, "diag", None), "constraint_name", "") != "order_intake_once":
+            raise
+        twin = Order.objects.get(intake_key=intake_key)
+        twin.was_sent_before = True
+        return twin
+
+
+def _order_of(
+    practice: Practice,
+    ordered: Ordered,
+    dentist: Dentist | None,
+    patient: Patient | None,
+    chain: ServiceChain | None,
+) -> Order:
     order = Order(
         practice=practice,
-        dentist=dentist or _only_dentist(practice),
+        dentist=dentist,
         patient=patient,
         area=ordered.area or area_of(ordered.order_number) or getattr(chain, "area", "") or "ZE",
         care=ordered.care,
         kind=ordered.kind or getattr(chain, "name", ""),
         shade=normalise_shade(ordered.shade),
         tray=ordered.tray,
-        received_on=received,
+        received_on=ordered.received_on or localdate(),
         due_on=ordered.due_on,
         remarks=ordered.remarks,
-        intake_key=intake_key,
-        state=state,
     )
     set_order_number(order, ordered.order_number)
-    marked = dict(teeth or {})
-    order.teeth_text = format_teeth(marked)[:200]
-    try:
-        with transaction.atomic():
-            order.number = next_number(received)
-            order.save(force_insert=True)
-    except IntegrityError:  # sent before; asking first would cost every order a question
-        return _twin_of(intake_key)
-    OrderTooth.objects.bulk_create(OrderTooth(order=order, tooth=tooth, part=part) for tooth, part in marked.items())
+    return order
+
+
+def _stored(order: Order, teeth: Mapping[int, str], chain: ServiceChain | None, variables: Mapping[str, int]) -> Order:
+    order.teeth_text = format_teeth(teeth)[:200]
+    order.number = next_number(order.received_on)
+    order.save(force_insert=True)
+    OrderTooth.objects.bulk_create(OrderTooth(order=order, tooth=tooth, part=part) for tooth, part in teeth.items())
     order.stranger = learn_location(order)
     if chain is not None:
-        first_lines(order, chain, variables or {})
+        first_lines(order, chain, variables)
     return order
 
 
@@ -208,10 +227,3 @@ _dentists_of = Prepared(lambda practice_id: Dentist.objects.filter(practice=prac
 def _only_dentist(practice: Practice) -> Dentist | None:
     dentists = _dentists_of(practice.pk)
     return dentists[0] if len(dentists) == 1 else None
-
-
-def _twin_of(intake_key: UUID | None) -> Order:
-    twin = Order.objects.filter(intake_key=intake_key).first() if intake_key else None
-    if twin is None:
-        raise NotYet("Der Auftrag konnte nicht angelegt werden. Bitte die Angaben prüfen und noch einmal speichern.")
-    return twin

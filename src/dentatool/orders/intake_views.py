@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from dentatool.catalogue.models import ServiceChain
 from dentatool.kit.errors import NotYet
-from dentatool.orders.actions import Ordered, PatientFacts, create_order, patient_for
+from dentatool.orders.actions import Ordered, PatientFacts, create_order
 from dentatool.orders.chain_variables import variables_of
 from dentatool.orders.choosing import practice_label
 from dentatool.orders.forms import IntakeForm
@@ -96,17 +96,24 @@ def _take_in(form: IntakeForm) -> Order:
     )
 
 
-def _patient(practice: Practice, typed: dict[str, object]) -> Patient | None:
+def _patient(practice: Practice, typed: dict[str, object]) -> Patient | PatientFacts:
     """The patient chosen from the list if it still is the one typed, else the one that the facts describe."""
     names = ("pseudonym", "birth_date", "insurance")
     facts = PatientFacts(name=str(typed["patient_name"]), **{name: typed[name] for name in names})  # type: ignore[arg-type]
     chosen = Patient.objects.filter(pk=typed["patient"], practice=practice).first() if typed["patient"] else None
     if chosen and chosen.name == facts.name and chosen.pseudonym in ("", facts.pseudonym):
         return chosen
-    return patient_for(practice, facts)
+    return facts
 
 
 def _tell(request: HttpRequest, order: Order) -> None:
+    if order.was_sent_before:
+        messages.info(
+            request,
+            f"Dieses Formular war schon gesendet; daraus ist Auftrag {order.number} entstanden. "
+            "Für einen weiteren Auftrag bitte „Neuer Auftrag“ öffnen.",
+        )
+        return
     messages.success(request, f"Auftrag {order.number} ist angelegt.")
     if (stranger := order.stranger) is not None:
         messages.warning(

@@ -12,12 +12,12 @@ from dentatool.catalogue import bel
 from dentatool.catalogue.formula import FormulaError, evaluate
 from dentatool.catalogue.models import ChainLine, ServiceChain
 from dentatool.catalogue.queries import NoPrice, price_of, prices_of
-from dentatool.kit.errors import NotYet
+from dentatool.kit.errors import Gone, NotYet
 from dentatool.orders.models import Art, Order, Position
 from dentatool.orders.pricing import ListPrice, PriceMissing, plan_prices
 from dentatool.protection.engine.prepared import Prepared
 from dentatool.team.queries import profile
-from dentatool.values.money import MILLI, REDUCED_PERMILLE, rate_on
+from dentatool.values.money import MILLI, REDUCED_PERMILLE, format_money, format_quantity, rate_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,18 @@ class Repriced:
 
     differences: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+
+
+class ChangedMeanwhile(NotYet):
+    """Two people at one line: the second is told what the first has stored."""
+
+    def __init__(self, stored: Position) -> None:
+        self.stored = stored
+        super().__init__(
+            "Diese Position wurde inzwischen von jemand anderem geändert und lautet jetzt: "
+            f"{format_quantity(stored.quantity_milli)} × {stored.number} {stored.text}, "
+            f"{format_money(stored.price_cents)}. Noch einmal speichern ersetzt das durch Ihre Eingaben."
+        )
 
 
 def require_open(order: Order) -> None:
@@ -50,9 +62,20 @@ def add_position(order: Order, **values: Any) -> Position:
 
 
 @transaction.atomic
-def change_position(position: Position, changed: Mapping[str, Any]) -> Position:
-    """Store the changed fields. A typed price makes the line a person's own: no list overwrites it."""
+def change_position(position: Position, changed: Mapping[str, Any], *, version: int | None = None) -> Position:
+    """Store the changed fields. A typed price makes the line a person's own: no list overwrites it.
+
+    `version` is the one that was shown to the person.
+    :raises Gone: somebody has taken the line off meanwhile.
+    :raises ChangedMeanwhile: somebody has changed it meanwhile.
+    :raises NotYet: the order is settled.
+    """
     lock_open(position.order)
+    stored = Position.objects.filter(pk=position.pk).first()
+    if stored is None:
+        raise Gone("Diese Position ist inzwischen entfernt. Bitte den Auftrag neu öffnen.")
+    if stored.version != (position.version if version is None else version):
+        raise ChangedMeanwhile(stored)
     for name, value in changed.items():
         setattr(position, name, value)
     if position.manual:
@@ -82,9 +105,16 @@ def reorder_positions(order: Order, ids: Sequence[UUID]) -> None:
             position.save(update_fields=["rank"])
 
 
+@transaction.atomic
 def move_position(position: Position, *, up: bool) -> None:
-    """Swap a line with its neighbour."""
+    """Swap a line with its neighbour.
+
+    :raises Gone: somebody has taken the line off meanwhile.
+    """
+    lock_open(position.order)
     ids = list(position.order.positions.values_list("pk", flat=True))
+    if position.pk not in ids:
+        raise Gone("Diese Position ist inzwischen entfernt. Bitte den Auftrag neu öffnen.")
     place = ids.index(position.pk)
     other = place - 1 if up else place + 1
     if 0 <= other < len(ids):

@@ -115,6 +115,7 @@ class Order(Record):
     reason = SealedText(_("Grund"), blank=True)
     remarks = SealedText(_("Bemerkungen"), blank=True)
     intake_key = models.UUIDField(_("Formular"), null=True, editable=False)
+    was_sent_before = False  # while it is taken in: the form had come before, this is what it made then
     stranger: Practice | None = None  # while it is taken in: the other practice known for its location number
 
     objects = OrderQuerySet.as_manager()

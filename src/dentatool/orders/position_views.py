@@ -18,8 +18,8 @@ from dentatool.orders.actions import (
     reprice,
     teeth_of,
 )
-from dentatool.orders.forms import PositionForm
-from dentatool.orders.lines import require_open
+from dentatool.orders.forms import PositionForm, StoredPositionForm
+from dentatool.orders.lines import ChangedMeanwhile, require_open
 from dentatool.orders.models import Order, Position
 from dentatool.orders.order_page import chain_form, show_order, tell_prices
 from dentatool.orders.typed_lines import NotUnderstood, line_of, suggestion
@@ -47,17 +47,26 @@ def change(request: HttpRequest, pk: UUID, position_pk: UUID) -> HttpResponse:
     """Change a line."""
     order = _order(pk)
     position = get_object_or_404(Position.objects.select_related("order__practice"), pk=position_pk, order_id=pk)
-    form = PositionForm(request.POST) if request.method == "POST" else PositionForm.of(position)
-    status = 200
-    if request.method == "POST":
-        require_open(order)
-        status = 422
-        if form.is_valid():
-            try:
-                change_position(position, line_of(order, form.cleaned_data))
-                return redirect(order)
-            except NotUnderstood as reason:
-                form.add_error(reason.field, str(reason))
+    if request.method != "POST":
+        return _position_page(request, order, position, StoredPositionForm.of(position))
+    require_open(order)
+    form, status = StoredPositionForm(request.POST), 422
+    if form.is_valid():
+        typed = form.cleaned_data
+        try:
+            change_position(position, line_of(order, typed), version=typed["version"])
+            return redirect(order)
+        except NotUnderstood as reason:
+            form.add_error(reason.field, str(reason))
+        except ChangedMeanwhile as reason:
+            form, status = StoredPositionForm({**request.POST.dict(), "version": reason.stored.version}), 409
+            form.add_error(None, str(reason))
+    return _position_page(request, order, position, form, status)
+
+
+def _position_page(
+    request: HttpRequest, order: Order, position: Position, form: StoredPositionForm, status: int = 200
+) -> HttpResponse:
     return render(request, "orders/position.html", {"form": form, "order": order, "position": position}, status=status)
 
 
