@@ -19,6 +19,7 @@ def practice_label(practice: Practice) -> str:
 
 
 _practices = Prepared(lambda: Practice.objects.filter(active=True))
+_numbered = Prepared(lambda number: Practice.objects.filter(active=True, customer_number=number))
 _chains = Prepared(lambda: ServiceChain.objects.filter(active=True))
 
 
@@ -27,14 +28,11 @@ def practice_typed(typed: str) -> Practice:
 
     :raises ValidationError: none or several fit; the message names them.
     """
-    practices = _practices()
     text = typed.strip()
-    number = text.split(SEPARATOR)[0].strip()
-    exact = [each for each in practices if each.customer_number == number or practice_label(each) == text]
-    if len(exact) == 1:
-        return exact[0]
+    for practice in _numbered(text.split(SEPARATOR)[0].strip()):
+        return practice
     wanted = search_key(text)
-    found = [each for each in practices if wanted and wanted in search_key(each.name)]
+    found = [each for each in _practices() if wanted and wanted in search_key(each.name)]
     if len(found) == 1:
         return found[0]
     if not found:
