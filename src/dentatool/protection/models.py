@@ -1,8 +1,24 @@
 """All tables of protection, where Django looks for them."""
 
-from dentatool.protection.access.internal.models import Account, Session
+from dentatool.protection.access.internal.models import (
+    AccessLink,
+    Account,
+    ApiToken,
+    LaboratoryRole,
+    Session,
+)
 from dentatool.protection.audit.internal.models import Entry, PlatformEvent
 from dentatool.protection.tenancy.internal.models import Laboratory
 from dentatool.protection.vault.internal.models import LabKey
 
-__all__ = ["Account", "Entry", "LabKey", "Laboratory", "PlatformEvent", "Session"]
+__all__ = [
+    "AccessLink",
+    "Account",
+    "ApiToken",
+    "Entry",
+    "LabKey",
+    "Laboratory",
+    "LaboratoryRole",
+    "PlatformEvent",
+    "Session",
+]

@@ -13,9 +13,10 @@ from django.shortcuts import render
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils.http import urlencode
 
+from dentatool.protection.access.internal.models import Level
 from dentatool.protection.access.internal.outages import AWAY, UNCERTAIN, Words, sqlstate, words_for
 from dentatool.protection.access.internal.roles import PUBLIC, Permission
-from dentatool.protection.access.internal.sessions import COOKIE, find_session, origin_of, person_of
+from dentatool.protection.access.internal.sessions import COOKIE, Person, find_session, origin_of, person_of
 from dentatool.protection.audit import record_event, record_platform_event
 from dentatool.protection.key_status import RootKeyError
 from dentatool.protection.tenancy import laboratory
@@ -29,8 +30,11 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 _REFUSALS = {"DT001": "ctx_forged", "DT002": "ctx_forged", "DT003": "ctx_expired", "DT004": "authz_fail"}
 
 
-def page(permission: Permission | str) -> Callable[[View], View]:
-    """Declare what a person must be allowed to do to be served this view; PUBLIC needs nobody."""
+def page(permission: Permission | str, *, fresh: bool = False, level: str = Level.FULL) -> Callable[[View], View]:
+    """Declare what a person must be allowed to do to be served this view; PUBLIC needs nobody.
+
+    `fresh`: only within ten minutes of proving who they are. `level="half"`: also before the second factor.
+    """
     if permission != PUBLIC and not isinstance(permission, Permission):
         raise ImproperlyConfigured(f"page({permission!r}): not a Permission")
 
@@ -40,6 +44,7 @@ def page(permission: Permission | str) -> Callable[[View], View]:
             return view(request, *args, **kwargs)
 
         served.page_permission = permission  # type: ignore[attr-defined]
+        served.page_fresh, served.page_level = fresh, level  # type: ignore[attr-defined]
         return served
 
     return declare
@@ -122,7 +127,7 @@ class Gate:
             raise Http404
         if permission == PUBLIC:
             return None
-        if request.person is None:  # type: ignore[attr-defined]
+        if request.person is None or not _has_come_far_enough(request.person, view):  # type: ignore[attr-defined]
             return _to_sign_in(request)
         if permission not in request.permissions:  # type: ignore[attr-defined]
             request.after_rollback.append(("authz_fail", {"path": request.path, "permission": str(permission)}))  # type: ignore[attr-defined]
@@ -132,6 +137,14 @@ class Gate:
                 "Dafür fehlt das Recht",
                 "Ihr Konto darf diese Seite nicht öffnen.",
                 "Bitten Sie die Inhaberin oder den Inhaber des Labors um das Recht.",
+            )
+        if view.page_fresh and not request.person.is_fresh:  # type: ignore[attr-defined]
+            return error_page(
+                request,
+                403,
+                "Bitte noch einmal ausweisen",
+                "Was diese Seite tut, ist nur kurz nach der Anmeldung erlaubt.",
+                "Melden Sie sich ab und wieder an.",
             )
         return None
 
@@ -233,6 +246,11 @@ def _with_cookie(request: HttpRequest, response: HttpResponse) -> HttpResponse:
         response.set_cookie(COOKIE, "", max_age=0, secure=True, httponly=True, samesite="Lax")
         response.headers["Clear-Site-Data"] = '"cache"'
     return response
+
+
+def _has_come_far_enough(person: Person, view: View) -> bool:
+    """Whoever still owes the second factor is served only what belongs to giving it."""
+    return person.level == Level.FULL or view.page_level == Level.HALF  # type: ignore[attr-defined]
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:

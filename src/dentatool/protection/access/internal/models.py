@@ -7,7 +7,6 @@ from django.db import models
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from dentatool.protection.access.internal.roles import Role
 from dentatool.protection.tenancy import Record
 from dentatool.protection.vault import SealedText
 
@@ -24,9 +23,13 @@ class Account(Record):
     display_name = SealedText("Name", max_length=120)
     sign_in_name = SealedText("Anmeldename (E-Mail)", max_length=200)
     sign_in_key = models.BinaryField(max_length=32, editable=False)
-    role = models.CharField("Rolle", max_length=20, choices=Role.choices)
+    role = models.CharField("Rolle", max_length=40)  # a Role, or the key of a role of the laboratory's own
+    practice_id = models.UUIDField(
+        "Praxis", null=True, blank=True, editable=False
+    )  # a person of a practice: only its own
     password_hash = models.CharField(max_length=200, editable=False)
     active = models.BooleanField("Aktiv", default=True)
+    confirmed_at = models.DateTimeField("Angaben bestätigt", null=True, editable=False)  # by the person, once
 
     not_sealed: ClassVar[dict[str, str]] = {"password_hash": "Argon2id-Hash mit eigenem Salz, nicht umkehrbar"}
     audit_hide: ClassVar[dict[str, str]] = {
@@ -59,6 +62,34 @@ class Account(Record):
         )
 
 
+class LaboratoryRole(Record):
+    """A role of the laboratory's own: some of the same permissions under its own name."""
+
+    key = models.CharField(max_length=40, editable=False)
+    name = models.CharField("Rolle", max_length=60)
+    permissions = models.JSONField("Rechte", default=list)
+    active = models.BooleanField("Aktiv", default=True)
+
+    not_sealed: ClassVar[dict[str, str]] = {"name": "Name einer Rolle, keiner Person"}
+
+    class Meta:
+        verbose_name, verbose_name_plural = "Eigene Rolle", "Eigene Rollen"
+        constraints = [
+            models.UniqueConstraint(fields=["lab_id", "key"], name="role_key_once"),
+            models.UniqueConstraint(fields=["lab_id", "name"], name="role_name_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Level(models.TextChoices):
+    """How far a person has come through the entrance."""
+
+    HALF = "half", "zweiter Schritt steht aus"
+    FULL = "full", "angemeldet"
+
+
 class Session(Record):
     """A signed-in browser. Only the hash of its token is stored."""
 
@@ -70,6 +101,11 @@ class Session(Record):
     last_action_at = models.DateTimeField("Zuletzt bedient", default=timezone.now)
     expires_at = models.DateTimeField("Spätestens beendet")
     ended_at = models.DateTimeField("Beendet", null=True)
+    level = models.CharField("Stufe", max_length=4, choices=Level.choices, default=Level.FULL)
+    method = models.CharField("Angemeldet mit", max_length=20, default="password")
+    confirmed_at = models.DateTimeField(
+        "Zuletzt bestätigt", default=timezone.now
+    )  # for what needs a fresh confirmation
 
     not_sealed: ClassVar[dict[str, str]] = {"token_hash": "SHA-256 eines zufälligen Schlüssels von 256 Bit"}
     audit_skip: ClassVar[dict[str, str]] = {
@@ -79,3 +115,48 @@ class Session(Record):
 
     class Meta:
         verbose_name, verbose_name_plural = "Sitzung", "Sitzungen"
+
+
+class AccessLink(Record):
+    """A link that is good once: to set a new password, or to join the laboratory. Only the hash of its token is stored."""
+
+    class Purpose(models.TextChoices):
+        """What it opens."""
+
+        RESET = "reset", "neues Passwort"
+        INVITE = "invite", "Einladung"
+
+    account = models.ForeignKey(Account, models.CASCADE, verbose_name="Konto")
+    purpose = models.CharField("Zweck", max_length=10, choices=Purpose.choices)
+    token_hash = models.BinaryField(max_length=32, editable=False)
+    expires_at = models.DateTimeField("Gültig bis")
+    used_at = models.DateTimeField("Benutzt", null=True)
+
+    not_sealed: ClassVar[dict[str, str]] = {"token_hash": "SHA-256 eines zufälligen Schlüssels von 256 Bit"}
+    audit_hide: ClassVar[dict[str, str]] = {"token_hash": "Prüfwert eines Zugangs"}
+
+    class Meta:
+        verbose_name, verbose_name_plural = "Zugangslink", "Zugangslinks"
+
+
+class ApiToken(Record):
+    """Lets a program work in a person's name, with some of the person's permissions. Only its hash is stored."""
+
+    account = models.ForeignKey(Account, models.CASCADE, verbose_name="Konto")
+    label = models.CharField("Bezeichnung", max_length=60)
+    prefix = models.CharField("Anfang", max_length=16)
+    token_hash = models.BinaryField(max_length=32, editable=False)
+    scopes = models.JSONField("Rechte", default=list)
+    expires_at = models.DateTimeField("Gültig bis")
+    last_used_at = models.DateTimeField("Zuletzt benutzt", null=True)
+    ended_at = models.DateTimeField("Beendet", null=True)
+
+    not_sealed: ClassVar[dict[str, str]] = {"token_hash": "SHA-256 eines zufälligen Schlüssels von 256 Bit"}
+    audit_skip: ClassVar[dict[str, str]] = {"last_used_at": "ändert sich bei jeder Benutzung und besagt allein nichts"}
+    audit_hide: ClassVar[dict[str, str]] = {"token_hash": "Prüfwert eines Zugangs"}
+
+    class Meta:
+        verbose_name, verbose_name_plural = "Zugangsschlüssel", "Zugangsschlüssel"
+
+    def __str__(self) -> str:
+        return self.label

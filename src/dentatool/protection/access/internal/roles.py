@@ -8,6 +8,7 @@ from django.db.models import TextChoices
 class Permission(StrEnum):
     """One thing that a person may do. The name in templates is the lower-case member name."""
 
+    OWN_ACCOUNT = "account:own"  # everybody: the own password, factors, sessions
     OVERVIEW_VIEW = "overview:view"
     PRACTICES_VIEW = "practices:view"
     PRACTICES_CHANGE = "practices:change"
@@ -26,6 +27,12 @@ class Permission(StrEnum):
     LABORATORY_VIEW = "laboratory:view"
     LABORATORY_CHANGE = "laboratory:change"
     TRAIL_VIEW = "trail:view"
+    TRAIL_EXPORT = "trail:export"
+    TEAM_VIEW = "team:view"
+    TEAM_CHANGE = "team:change"
+    REVIEW_DECIDE = "review:decide"
+    SECURITY_CHANGE = "security:change"  # the rules for signing in
+    API_USE = "api:use"
 
 
 # Served without signing in. Its own value, so that forgetting a permission is never "public".
@@ -42,7 +49,8 @@ class Role(TextChoices):
     READER = "reader", "Nur lesen"
 
 
-_LOOK = {
+_EVERYBODY = {Permission.OWN_ACCOUNT}
+_LOOK = _EVERYBODY | {
     Permission.OVERVIEW_VIEW,
     Permission.PRACTICES_VIEW,
     Permission.CATALOGUE_VIEW,
@@ -59,6 +67,8 @@ _OFFICE = _TECHNICIAN | {
     Permission.BILLING_ISSUE,
     Permission.BILLING_CANCEL,
     Permission.LABORATORY_VIEW,
+    Permission.TEAM_VIEW,
+    Permission.API_USE,
 }
 
 PERMISSIONS_OF: dict[str, frozenset[Permission]] = {
@@ -67,7 +77,15 @@ PERMISSIONS_OF: dict[str, frozenset[Permission]] = {
     Role.TECHNICIAN: frozenset(_TECHNICIAN),
     # Sees where the work goes, not who the patient is.
     Role.COURIER: frozenset(
-        {Permission.OVERVIEW_VIEW, Permission.PRACTICES_VIEW, Permission.ORDERS_VIEW, Permission.ORDERS_MOVE}
+        _EVERYBODY
+        | {Permission.OVERVIEW_VIEW, Permission.PRACTICES_VIEW, Permission.ORDERS_VIEW, Permission.ORDERS_MOVE}
     ),
     Role.READER: frozenset(_LOOK | {Permission.BILLING_VIEW}),
 }
+
+
+def permissions_of(role: str, own: list[str]) -> frozenset[Permission]:
+    """What this role may: from the table, or from the laboratory's own role. An unknown name gives nothing."""
+    if role in PERMISSIONS_OF:
+        return PERMISSIONS_OF[role]
+    return frozenset(permission for permission in Permission if permission in own) | _EVERYBODY

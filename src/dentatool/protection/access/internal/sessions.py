@@ -1,10 +1,11 @@
 """Signing in, signing out, and finding the person behind a cookie."""
 
 import hashlib
+import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from threading import BoundedSemaphore
 from typing import Any, TypeVar
@@ -17,7 +18,7 @@ from django.middleware.csrf import rotate_token
 from django.utils import timezone
 
 from dentatool.protection.access.internal.models import Account, Session, sign_in_key
-from dentatool.protection.access.internal.roles import PERMISSIONS_OF, Permission
+from dentatool.protection.access.internal.roles import Permission, permissions_of
 from dentatool.protection.audit import record_event, record_platform_event
 from dentatool.protection.tenancy import laboratory
 
@@ -25,6 +26,7 @@ Answer = TypeVar("Answer")
 
 COOKIE = "__Host-dentatool"
 ABSOLUTE_END = timedelta(hours=12)  # security.md section 7
+FRESH = timedelta(minutes=10)
 _hashing = BoundedSemaphore(2)  # each hash takes 64 MiB; more at once would starve the machine
 
 
@@ -47,10 +49,17 @@ class Person:
     display_name: str
     laboratory_name: str
     idle_minutes: int
+    permissions: frozenset[Permission]
+    practice_id: UUID | None
+    level: str
+    method: str
+    confirmed_at: datetime
+    factor_rule: str
 
     @property
-    def permissions(self) -> frozenset[Permission]:
-        return PERMISSIONS_OF.get(self.role, frozenset())
+    def is_fresh(self) -> bool:
+        """Whether the person proved who they are a moment ago, as dangerous deeds demand."""
+        return timezone.now() - self.confirmed_at < FRESH
 
 
 def find_session(token: str, *, is_action: bool = True) -> tuple[Any, ...] | None:
@@ -78,9 +87,10 @@ def _ask_door(token: str, is_action: bool) -> tuple[Any, ...] | None:
 
 def person_of(row: tuple[Any, ...]) -> Person:
     """The person of a door's row. Needs the laboratory's pass, since the name is sealed."""
-    session_id, lab_id, account_id, role, sealed_name, laboratory_name, idle_minutes = row
+    session_id, lab_id, account_id, role, sealed_name, laboratory_name, idle_minutes, own_permissions, *entrance = row
     name = Account._meta.get_field("display_name").shown(sealed_name, account_id)
-    return Person(account_id, lab_id, session_id, role, name, laboratory_name, idle_minutes)
+    held = permissions_of(role, json.loads(own_permissions or "[]"))  # Django has jsonb come as text
+    return Person(account_id, lab_id, session_id, role, name, laboratory_name, idle_minutes, held, *entrance)
 
 
 def sign_in(request: HttpRequest, sign_in_name: str, password: str) -> bool:

@@ -5,12 +5,27 @@ from django.db import models
 from dentatool.protection.tenancy.internal.record import Id, new_id
 
 
+class FactorRule(models.TextChoices):
+    """What a laboratory asks for besides the password (Kanidm's ladder: any < second factor < passkey)."""
+
+    OPTIONAL = "optional", "freiwillig"
+    REQUIRED = "required", "verlangt"
+    PASSKEY = "passkey", "Passkey verlangt"
+
+
 class Laboratory(models.Model):
     """One laboratory (tenant). Its id is the lab_id of all its records; it sees this row only."""
 
     id = Id(primary_key=True, default=new_id, editable=False)
     name = models.CharField("Labor", max_length=120)
     idle_minutes = models.PositiveSmallIntegerField("Abmeldung nach Minuten ohne Bedienung", default=15)
+    factor_rule = models.CharField(
+        "Zweiter Faktor",
+        max_length=10,
+        choices=FactorRule.choices,
+        default=FactorRule.OPTIONAL,
+        db_default=FactorRule.OPTIONAL,
+    )
     active = models.BooleanField("Aktiv", default=True)
     created_at = models.DateTimeField("Angelegt", auto_now_add=True)
 
@@ -19,6 +34,9 @@ class Laboratory(models.Model):
         constraints = [
             # security.md section 7: 15 minutes by default, 5 to 60 per laboratory.
             models.CheckConstraint(name="idle_in_range", condition=models.Q(idle_minutes__range=(5, 60))),
+            models.CheckConstraint(
+                name="factor_rule_known", condition=models.Q(factor_rule__in=["optional", "required", "passkey"])
+            ),
         ]
 
     def __str__(self) -> str:
