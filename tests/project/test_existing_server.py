@@ -119,6 +119,33 @@ def test_an_empty_database_made_for_it_is_used(foreign: Cluster, tmp_path: Path)
     assert "OK" in _dentatool(instance(tmp_path, None), "owner", "migrate")
 
 
+def test_what_a_role_changed_about_itself_ends_with_the_next_start(foreign: Cluster, tmp_path: Path) -> None:
+    """PostgreSQL lets each role change its own password and defaults: arbitrary SQL in the app's role could shut out all."""
+    set_up(tmp_path, url_of(foreign))
+    facts = json.loads((tmp_path / "secrets" / "database.json").read_text())
+    login = facts["roles"]["app"]
+    app = {"host": facts["host"], "dbname": facts["name"], "user": login["user"], "autocommit": True}
+    with psycopg.connect(**app, password=login["password"]) as attacker:
+        attacker.execute("alter role dentatool_app set search_path = pg_catalog")
+        attacker.execute(f"alter role dentatool_app in database {facts['name']} set row_security = off")
+        attacker.execute("alter role dentatool_app password 'mine'")
+
+    set_up(tmp_path, url_of(foreign))
+
+    with psycopg.connect(**app, password=login["password"]) as link:
+        defaults = link.execute("select current_setting('search_path'), current_setting('row_security')").fetchone()
+    assert defaults == ('"$user", public', "on")
+
+
+def test_where_names_of_statements_can_be_looked_up_none_is_prepared(foreign: Cluster, tmp_path: Path) -> None:
+    """Only a superuser can close that view; without one, each statement is planned anew."""
+    from dentatool.protection.engine.base import _keep_statements_from_being_exchanged as keep
+
+    with psycopg.connect(url_of(foreign)) as open_to_all:
+        keep(open_to_all)
+        assert open_to_all.prepare_threshold is None
+
+
 def test_a_database_with_tables_of_others_is_not_touched(foreign: Cluster, tmp_path: Path) -> None:
     with psycopg.connect(url_of(foreign), autocommit=True) as chief:
         chief.execute("create database wiki")

@@ -45,6 +45,13 @@ REFUSED = [
     "select pg_cancel_backend(1)",
     "select pg_blocking_pids(1)",
     "select pg_export_snapshot()",
+    "select pg_current_snapshot()",
+    "select txid_current_snapshot()",
+    "select pg_xact_status('3')",
+    "select txid_status(3)",
+    # what the program has prepared on this connection
+    "select * from pg_prepared_statements",
+    "select * from pg_prepared_statement()",
     # how much others work
     "select * from pg_stat_user_tables",
     "select * from pg_statio_user_tables",

@@ -6,8 +6,9 @@ tables. This list closes that. It needs a superuser and is safe to repeat; tests
 tries every door as the app.
 
 What cannot be closed and is known: LISTEN/NOTIFY has no privilege (so DentaTool sends nothing by
-it), the planner's estimate of a table's size (the whole platform's, never one laboratory's), and
-SET of harmless session settings.
+it), the planner's estimate of a table's size and the number of a transaction (the whole platform's,
+never one laboratory's), SET of session settings (each transaction begins with RESET ALL) and a role's
+right to change its own password and defaults (the next start sets them right).
 """
 
 from dataclasses import dataclass
@@ -40,6 +41,15 @@ CLOSED = (
         "Locks tell which rows and advisory keys other laboratories are working on.",
         functions=("pg_lock_status", "pg_isolation_test_session_is_blocked", "pg_get_multixact_members"),
         relations=("pg_locks",),
+    ),
+    Closed(
+        "Names of prepared statements: who knows one can have the program ask something else in its place.",
+        functions=("pg_prepared_statement",),
+        relations=("pg_prepared_statements",),
+    ),
+    Closed(
+        "Which transactions of others are running or ended how.",
+        functions=("(pg|txid)_current_snapshot", "pg_xact_status", "txid_status"),
     ),
     Closed(
         "Prepared transactions, replication and snapshots of others.",

@@ -15,6 +15,7 @@ from psycopg import sql
 from dentatool.operations.cluster.hardening import harden
 
 OLDEST_VERSION = 150000
+_ONE_AT_A_TIME = 0x64656E7461  # two starts at once would trip over each other's roles
 _PLAIN = "NOCREATEDB NOCREATEROLE INHERIT"
 _ATTRIBUTES = {
     "owner": f"LOGIN {_PLAIN}",
@@ -48,6 +49,7 @@ def ensure_roles(superuser_dsn: str, database: dict[str, Any]) -> bool:
             raise Unfit(
                 f"Der Server ist PostgreSQL {version // 10000}; nötig ist {OLDEST_VERSION // 10000} oder neuer."
             )
+        connection.execute("select pg_advisory_lock(%s)", [_ONE_AT_A_TIME])  # until this connection ends
         superuser = _exists(connection, "select 1 from pg_roles where rolname = current_user and rolsuper = %s", "on")
         if is_there := _exists(connection, "select 1 from pg_database where datname = %s", name):
             _require_ours(superuser_dsn, name)
@@ -59,10 +61,10 @@ def ensure_roles(superuser_dsn: str, database: dict[str, Any]) -> bool:
         if not is_there:
             _make_database(connection, name)
         connection.execute(sql.SQL("alter database {} owner to dentatool_owner").format(sql.Identifier(name)))
-    with psycopg.connect(superuser_dsn, dbname=name, autocommit=True) as connection, connection.transaction():
-        _grant(connection, name)
-        if superuser:
-            harden(connection)
+        with psycopg.connect(superuser_dsn, dbname=name, autocommit=True) as inside, inside.transaction():
+            _grant(inside, name)
+            if superuser:
+                harden(inside)
     return superuser
 
 
@@ -79,6 +81,8 @@ def _ensure_login_roles(connection: psycopg.Connection, roles: dict[str, dict[st
         connection.execute(
             sql.SQL("alter role {} with {} password {}").format(role, attributes, sql.Literal(verifier.decode()))
         )
+        # A role may change its own defaults, for every later connection: what it set is not kept.
+        connection.execute(sql.SQL("alter role {} reset all").format(role))
         for setting, value in _SETTINGS[key].items():
             connection.execute(
                 sql.SQL("alter role {} set {} = {}").format(role, sql.Identifier(setting), sql.Literal(value))
@@ -144,6 +148,8 @@ def _grant(connection: psycopg.Connection, name: str) -> None:
         sql.SQL("grant usage on schema public to dentatool_app, dentatool_doors, dentatool_backup"),
     ):
         connection.execute(statement)
+    for role in ("owner", "app", "worker", "backup"):
+        connection.execute(sql.SQL(f"alter role dentatool_{role} in database {{}} reset all").format(database))  # type: ignore[arg-type]
 
 
 def _exists(connection: psycopg.Connection, question: str, value: str) -> bool:

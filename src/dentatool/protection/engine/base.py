@@ -1,5 +1,6 @@
 """The database backend that settings name. Django looks for it in a module called `base`."""
 
+import secrets
 from datetime import UTC
 from functools import cache
 from typing import Any
@@ -31,6 +32,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
             params["context"] = _times_read_in_c(params["context"])
         return params
 
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        link = super().get_new_connection(conn_params)
+        _keep_statements_from_being_exchanged(link)
+        return link
+
     def create_cursor(self, name: str | None = None) -> Any:
         if self.timezone != UTC:
             return super().create_cursor(name)
@@ -38,6 +44,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if name:
             return self.connection.cursor(name, scrollable=False, withhold=self.connection.autocommit)
         return self.connection.cursor()
+
+
+def _keep_statements_from_being_exchanged(link: Any) -> None:
+    """Whoever knows the name of a prepared statement can put another under it: arbitrary SQL of one laboratory would be
+    run later by the program itself, for the next. Hence names that nobody guesses (psycopg counts from 0), and nothing
+    prepared where names can be looked up (hardening.py closes that; it needs a superuser).
+    """
+    link._prepared._prepared_idx = secrets.randbits(96)
+    shown = link.pgconn.exec_(b"SELECT has_function_privilege('pg_catalog.pg_prepared_statement()', 'execute')")
+    if shown.get_value(0, 0) != b"f":
+        link.prepare_threshold = None
 
 
 @cache
