@@ -5,9 +5,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from django.test import override_settings
 
 from dentatool.operations.certificate import ensure_certificate
 from dentatool.operations.doctor import GOOD, WARNING, WRONG, examine
+from harness.smtp import PostOffice, in_settings
 
 
 @pytest.fixture
@@ -23,11 +25,29 @@ def _status(var: Path, what: str) -> str:
     return status
 
 
-def test_a_sound_installation_has_nothing_to_mend(var: Path) -> None:
+def test_a_sound_installation_has_nothing_to_mend(var: Path, post_office: PostOffice) -> None:
     findings = examine(var, production=False)
 
     assert [finding for finding in findings if finding.status != GOOD and finding.what != "Datenträger"] == []
-    assert len(findings) == 14
+    assert len(findings) == 15
+
+
+def test_a_mail_server_that_is_missing_away_or_without_a_known_certificate_is_named(
+    var: Path, post_office: PostOffice
+) -> None:
+    assert _status(var, "Mailserver") == GOOD
+    settings = in_settings(post_office)
+
+    with override_settings(**settings | {"DENTATOOL_SMTP_URL": ""}):
+        assert _status(var, "Mailserver") == WARNING
+    for wrong in (
+        {"DENTATOOL_CA_FILE": ""},
+        {"DENTATOOL_SMTP_URL": post_office.url.replace("labor:", "fremd:")},
+        {"DENTATOOL_SMTP_URL": "smtp://localhost:9"},
+        {"DENTATOOL_MAIL_FROM": "niemand"},
+    ):
+        with override_settings(**settings | wrong):
+            assert _status(var, "Mailserver") == WRONG, wrong
 
 
 @pytest.mark.parametrize(

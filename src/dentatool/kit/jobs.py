@@ -9,7 +9,7 @@ Promise: a job is run at least once after its transaction commits, under its own
 worker at a time (row lock), each run in one transaction: a run that fails leaves nothing behind but the note of it.
 Each attempt is counted before it begins, so a job that kills its process does not do so for ever.
 Retries wait 1, 4, 16, 64 … minutes; after `MOST_ATTEMPTS` the job is marked failed and logged.
-What was done is deleted after `KEPT_DONE`, what failed after `KEPT_FAILED`.
+What was done is deleted after `KEPT_DONE`, what failed after `KEPT_FAILED`, a message after `KEPT_MAIL`.
 """
 
 import importlib
@@ -33,7 +33,7 @@ from django.db import Error as DatabaseFailure
 from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 
-from dentatool.kit.models import Job, JobState
+from dentatool.kit.models import Job, JobState, Mail, MailState
 from dentatool.protection.tenancy import laboratory
 
 log = logging.getLogger("dentatool.jobs")
@@ -41,6 +41,7 @@ log = logging.getLogger("dentatool.jobs")
 MOST_ATTEMPTS = 6
 FIRST_DELAY = timedelta(minutes=1)
 KEPT_DONE, KEPT_FAILED = timedelta(days=7), timedelta(days=90)
+KEPT_MAIL = timedelta(days=30)
 CLEAN_EVERY_S = 24 * 3600.0
 DIED = "ProcessDied"  # stands as the error while a job runs, and stays when nobody is left to say more
 PAUSE_S = 2.0  # between two looks when nothing is due
@@ -111,7 +112,7 @@ def all_laboratories() -> list[UUID]:
 
 
 def clean_up() -> int:
-    """Delete each laboratory's jobs that ended long ago. Returns how many."""
+    """Delete each laboratory's jobs and messages that ended long ago. Returns how many."""
     return sum(_clean_up_one(lab_id) for lab_id in all_laboratories())
 
 
@@ -120,6 +121,7 @@ def _clean_up_one(lab_id: UUID) -> int:
     with laboratory(lab_id):
         for state, kept in ((JobState.DONE, KEPT_DONE), (JobState.FAILED, KEPT_FAILED)):
             count += Job.objects.filter(state=state, finished_at__lt=now - kept).delete()[0]
+        count += Mail.objects.exclude(state=MailState.WAITING).filter(changed_at__lt=now - KEPT_MAIL).delete()[0]
     return count
 
 
@@ -139,7 +141,8 @@ def run_due_jobs(lab_id: UUID, stopping: Event | None = None, *, most: int = 50)
 
 
 def load_jobs() -> None:
-    """Import every app's `jobs` module, so that its work is registered."""
+    """Import every app's `jobs` module, so that its work is registered. The kit's own work is mail."""
+    importlib.import_module("dentatool.kit.mail")
     for config in apps.get_app_configs():
         name = f"{config.name}.jobs"
         if config.name.startswith("dentatool.") and importlib.util.find_spec(name) is not None:

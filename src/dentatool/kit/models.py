@@ -1,4 +1,4 @@
-"""The job table: work that a laboratory has waiting."""
+"""What a laboratory has waiting: work for the background, and mail."""
 
 from typing import ClassVar
 
@@ -6,6 +6,7 @@ from django.db import models
 from django.utils import timezone
 
 from dentatool.protection.tenancy import Record
+from dentatool.protection.vault import SealedText
 
 
 class JobState(models.TextChoices):
@@ -39,3 +40,34 @@ class Job(Record):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.get_state_display()})"
+
+
+class MailState(models.TextChoices):
+    """Where a message stands."""
+
+    WAITING = "waiting", "Wartet"
+    SENT = "sent", "Übergeben"
+    FAILED = "failed", "Aufgegeben"
+
+
+class Mail(Record):
+    """A message of the outbox. To whom and what is sealed; the text goes when it has been sent or given up."""
+
+    address = SealedText("An", max_length=320)
+    subject = SealedText("Betreff", max_length=200)
+    body = SealedText("Text", blank=True, max_length=20_000)
+    state = models.CharField("Stand", max_length=10, choices=MailState.choices, default=MailState.WAITING)
+    attempts = models.PositiveSmallIntegerField("Versuche", default=0)
+    last_error = models.CharField("Letzter Fehler", max_length=80, blank=True)
+    sent_at = models.DateTimeField("Übergeben", null=True, blank=True)
+
+    audit_skip: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("attempts", "last_error"), "Zwischenstand der Zustellung; ob sie gelang, steht im Stand"
+    )
+    audit_hide: ClassVar[dict[str, str]] = {"body": "enthält Links, die ein Konto öffnen: Sie sollen nicht überdauern"}
+
+    class Meta:
+        verbose_name, verbose_name_plural = "Nachricht", "Nachrichten"
+
+    def __str__(self) -> str:
+        return f"{self.subject} ({self.get_state_display()})"

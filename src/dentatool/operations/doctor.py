@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import smtplib
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 import psycopg
 
+from dentatool.kit.post_office import PostOfficeError, own_post_office
 from dentatool.operations.certificate import days_left
 from dentatool.operations.cluster.hardening import what_is_open
 
@@ -38,7 +40,7 @@ class Finding:
 
 def examine(var: Path, *, production: bool) -> list[Finding]:
     """Files, disk, certificate, then the database in the app's own role."""
-    findings = [*_secrets(var), _disk(var), _certificate(var)]
+    findings = [*_secrets(var), _disk(var), _certificate(var), _mail()]
     try:
         database = json.loads((var / "secrets" / "database.json").read_text())
     except (OSError, ValueError) as error:
@@ -101,6 +103,22 @@ def _certificate(var: Path) -> Finding:
     if days < 30:
         return Finding("TLS-Zertifikat", WARNING, f"noch {days} Tage gültig", "Erneuern Sie es; danach neu starten.")
     return Finding("TLS-Zertifikat", GOOD, f"noch {days} Tage gültig")
+
+
+def _mail() -> Finding:
+    """Whether the mail server takes us: connected, certificate checked, signed in. No message is sent."""
+    try:
+        office = own_post_office()
+        if office is None:
+            mend = "DENTATOOL_SMTP_URL und DENTATOOL_MAIL_FROM setzen; bis dahin warten alle Nachrichten."
+            return Finding("Mailserver", WARNING, "keiner eingerichtet", mend)
+        office.greet()
+    except PostOfficeError as unusable:
+        return Finding("Mailserver", WRONG, str(unusable), "Berichtigen Sie die Einstellung; siehe README.")
+    except (OSError, smtplib.SMTPException) as failure:
+        found = f"nimmt uns nicht an ({type(failure).__name__})"
+        return Finding("Mailserver", WRONG, found, "Prüfen Sie Adresse, Zertifikat, Name und Passwort.")
+    return Finding("Mailserver", GOOD, f"{office.host}:{office.port} antwortet, Zertifikat und Anmeldung stimmen")
 
 
 def _role(app: psycopg.Connection) -> Finding:

@@ -9,6 +9,7 @@ from typing import Any
 from environs import env
 
 from dentatool.kit import csp
+from dentatool.kit.post_office import PostOfficeError, post_office
 
 BASE = Path(__file__).resolve().parents[1]
 MODE = env.str("DENTATOOL_MODE", "development")
@@ -119,6 +120,15 @@ STORAGES = {
 
 WHITENOISE_ADD_HEADERS_FUNCTION = csp.for_files
 WHITENOISE_ALLOW_ALL_ORIGINS = False  # nobody else's page uses our files
+
+# Mail: without a server, messages wait in the outbox (while developing: files in var/mail).
+DENTATOOL_SMTP_URL = env.str("DENTATOOL_SMTP_URL", "")
+DENTATOOL_MAIL_FROM = env.str("DENTATOOL_MAIL_FROM", "")
+DENTATOOL_CA_FILE = env.str("DENTATOOL_CA_FILE", "")
+try:
+    post_office(DENTATOOL_SMTP_URL, DENTATOOL_MAIL_FROM)
+except PostOfficeError as unusable:
+    sys.exit(str(unusable))
 
 DENTATOOL_SECURITY_CONTACT = env.str("DENTATOOL_SECURITY_CONTACT", "")
 ALLOWED_HOSTS = env.list("DENTATOOL_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
