@@ -30,7 +30,7 @@ def test_amounts_follow_the_typing_and_the_invoice_says_the_same(anna, finished_
     page.get_by_label("Zeile 6: Art").select_option("RBT")
     page.get_by_label("Zeile 6: Leistung").fill("Nachlass")
     page.get_by_label("Zeile 6: Einzelpreis").fill("1,13")
-    assert amounts.nth(5).inner_text() == "-1,13"
+    assert amounts.nth(5).inner_text() == "−1,13"
     page.keyboard.press("Control+Enter")
     page.wait_for_selector("text=Der Entwurf ist gespeichert.")
     page.get_by_role("button", name="Ausstellen").click()

@@ -133,7 +133,7 @@ def test_a_cancellation_names_its_invoice_and_shows_negative_sums(anna, finished
 
     assert f"Storno zu Rechnung {invoice.number} vom {invoice.invoice_date:%d.%m.%Y}." in text
     assert "Grund: Menge falsch" in text
-    assert "-129,95 €" in text
+    assert "−129,95 €" in text
 
 
 HOSTILE = [

@@ -138,6 +138,13 @@ def test_the_encoding_is_found_by_content(encoding):
     assert again.remarks == read_price_file("11la0125.csv", published("2025-11la0125.csv")).remarks
 
 
+def one_number(good):
+    """Every other line says its number only once, in as many columns."""
+    lines = good.splitlines()
+    lines[1::2] = [line.replace(b";", b";x", 1) for line in lines[1::2]]
+    return b"\r\n".join(lines)
+
+
 BROKEN = {
     "empty": (lambda good: b"", "leer"),
     "cut in the middle": (lambda good: good[: len(good) // 3], "abgeschnitten"),
@@ -156,6 +163,8 @@ BROKEN = {
     "a number twice with two prices": (lambda good: good + b"\r\n" + good.splitlines()[0].replace(b"8,06", b"9,06") + b"\r\n", "zweimal"),
     "two lines run together": (lambda good: good + good.splitlines()[0], "zu viele Spalten"),
     "letters for a number": (lambda good: good.replace(b"0021;0021", b"abcd;abcd", 1), "keine BEL-Nummer"),
+    "digits of another script": (lambda good: good.decode("cp1252").replace("0", "٠").encode(), "keine BEL-Nummer"),
+    "every other line without its second number": (lambda good: one_number(good), "verschieden aufgebaut"),
     "Excel": (lambda good: b"PK\x03\x04" + good, "Excel"),
     "old Excel": (lambda good: b"\xd0\xcf\x11\xe0" + good, "Excel"),
     "PDF": (lambda good: b"%PDF-1.7" + good, "PDF"),

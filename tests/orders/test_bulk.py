@@ -51,6 +51,31 @@ def test_one_that_cannot_stays_and_is_named_with_the_reason_the_others_move(hous
     assert f"{stuck}: Ein Auftrag im Status „Eingegangen“ kann nicht auf „Fertig“ gesetzt werden." in html
 
 
+def test_what_did_not_move_stays_chosen_with_the_step_and_is_free_again_afterwards(house):
+    ids = make(house, State.WORKING, State.RECEIVED)
+    client = house.client("technician")
+
+    first = send(client, ids, liste="status=alle&auswahl=alt&auf=alt")
+    html = first.content.decode()
+    second = send(client, ids[1:], to=State.PLANNING, liste=first.redirect_chain[0][0].partition("?")[2])
+
+    assert [
+        box.partition('value="')[2][:36] for box in html.split("<input") if 'class="pick' in box and "checked" in box
+    ] == [str(ids[1])]
+    assert '<option value="fertig" selected>' in html
+    assert second.redirect_chain == [("/auftraege/?status=alle", 302)]
+    assert "checked" not in second.content.decode().partition("<tbody>")[2]
+
+
+def test_without_a_step_the_choice_is_kept(house):
+    ids = make(house, State.WORKING, State.WORKING)
+
+    html = send(house.client(), ids, to="").content.decode()
+
+    assert "Bitte wählen, auf welchen Status" in html
+    assert html.partition("<tbody>")[2].count(" checked ") == 2
+
+
 def test_an_order_against_the_rules_of_the_trade_is_not_finished_on_the_side(house):
     (good,) = make(house, State.WORKING)
     (bad,) = make(house, State.WORKING)

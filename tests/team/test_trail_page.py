@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.utils.timezone import localdate
 
 from dentatool.catalogue.models import Price, PriceList
 from dentatool.practices.models import Practice
@@ -23,7 +24,11 @@ def test_an_import_is_one_row_that_opens_and_leads_to_all(anna, imported):
     html = anna.client().get("/protokoll/").content.decode()
 
     assert html.count("30 × Preis angelegt") == 1
-    assert f"?vorgang={imported}" in html
+    (link,) = re.findall(rf'href="(\?vorgang={imported}&amp;since=[^"]*)"', html)
+    today = f"{localdate():%d.%m.%Y}"
+    assert link.endswith(f"&amp;until={today}")  # entries are found by time, not by request
+    alone = anna.client().get(f"/protokoll/{link.replace('&amp;', '&')}").content.decode()
+    assert len(re.findall(r">Preis</a> angelegt", alone)) == 30
     assert "Alle 30 einzeln zeigen" in html
 
 

@@ -173,10 +173,11 @@ def test_amounts_and_quantities_are_written_the_german_way() -> None:
     assert [format_money(cents, sign="") for cents in (0, 5, -100, 100000000)] == [
         "0,00",
         "0,05",
-        "-1,00",
+        "−1,00",
         "1.000.000,00",
     ]
-    assert [format_quantity(milli) for milli in (2000, 2350, 5, -1250500)] == ["2", "2,35", "0,005", "-1.250,5"]
+    assert [format_quantity(milli) for milli in (2000, 2350, 5, -1250500)] == ["2", "2,35", "0,005", "−1.250,5"]
+    assert (parse_money(format_money(-100)), parse_quantity(format_quantity(-1250500))) == (-100, -1250500)
     assert [format_permille(rate) for rate in (70, 190, 25, 0)] == ["7 %", "19 %", "2,5 %", "0 %"]
 
 

@@ -17,9 +17,10 @@ _OFFERED = (State.PLANNING, State.WORKING, State.CHECKING, State.FINISHED, State
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Which orders took the step, and which did not and why."""
+    """Which orders took the step, and which did not and why; by their numbers."""
 
     done: tuple[str, ...]
+    stuck: tuple[str, ...]
     refused: tuple[str, ...]
     repriced: tuple[Repriced, ...]
 
@@ -47,16 +48,17 @@ def move_many(ids: Iterable[UUID], to: State, *, by: Collection[Any]) -> Moved:
         raise NotYet(f"Höchstens {MOST} Aufträge auf einmal. Bitte weniger auswählen.")
     if to not in _OFFERED:
         raise NotYet("Diesen Schritt gibt es nicht für mehrere Aufträge. Bitte die Seite neu laden.")
-    done, refused, repriced = [], [], []
+    done, stuck, refused, repriced = [], [], [], []
     # In the order of their ids: two people with crossing choices wait for each other instead of blocking each other.
     orders = Order.objects.filter(pk__in=wanted).select_related("practice", "patient").order_by("id")
     for order in orders:
         try:
             repriced.append(transition(order, to, by=by))
         except (NotYet, NotAllowed) as reason:
+            stuck.append(order.number)
             refused.append(f"{order.number}: {reason}")
         else:
             done.append(order.number)
     if len(done) + len(refused) < len(wanted):
         refused.append("Ein ausgewählter Auftrag ist nicht vorhanden.")
-    return Moved(tuple(done), tuple(refused), tuple(repriced))
+    return Moved(tuple(done), tuple(stuck), tuple(refused), tuple(repriced))

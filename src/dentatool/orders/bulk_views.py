@@ -9,27 +9,46 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from dentatool.kit.errors import NotYet
-from dentatool.orders.bulk import Moved, move_many
+from dentatool.orders.bulk import MOST, Moved, move_many
+from dentatool.orders.models import Order
 from dentatool.orders.order_page import tell_prices
 from dentatool.orders.workflow import State
 from dentatool.protection.access import Permission, page
+
+CHOSEN, STEP = (
+    "auswahl",
+    "auf",
+)  # in the list's address: numbers of orders that stay ticked, and what was to become of them
 
 
 @page(Permission.ORDERS_MOVE)
 @require_POST
 def move(request: HttpRequest) -> HttpResponse:
-    """Move what may be moved, say of each other order why not, and show the same list again."""
-    wanted = request.POST.get("to", "")
+    """Move what may be moved, say of each other order why not, and show the same list again with these still chosen."""
+    wanted, still_chosen = request.POST.get("to", ""), ()
     try:
         if wanted not in set(State):
             raise NotYet("Bitte wählen, auf welchen Status die Aufträge gesetzt werden sollen.")
         moved = move_many(_ids(request), State(wanted), by=request.permissions)  # type: ignore[attr-defined]
     except NotYet as reason:
         messages.warning(request, str(reason))
+        still_chosen = _numbers(request)
     else:
         _tell(request, moved, State(wanted))
-    filters = QueryDict(request.POST.get("liste", "")[:2000])
-    return redirect(f"{reverse('order_list')}?{filters.urlencode()}" if filters else reverse("order_list"))
+        still_chosen = moved.stuck
+    shown = QueryDict(request.POST.get("liste", "")[:2000], mutable=True)
+    for name, value in ((CHOSEN, ",".join(still_chosen)), (STEP, wanted if still_chosen else "")):
+        shown.setlist(name, [value] if value else [])
+    return redirect(f"{reverse('order_list')}?{query}" if (query := shown.urlencode()) else reverse("order_list"))
+
+
+def _numbers(request: HttpRequest) -> tuple[str, ...]:
+    """Of the orders that were ticked; none when the choice itself was the mistake."""
+    try:
+        ids = _ids(request)
+    except NotYet:
+        return ()
+    return tuple(Order.objects.filter(pk__in=ids[:MOST]).order_by("number").values_list("number", flat=True))
 
 
 def _ids(request: HttpRequest) -> list[UUID]:

@@ -52,6 +52,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
         "with_names": with_names,
         **form.shown(practices),
         "many_steps": steps_for_many(request.permissions),  # type: ignore[attr-defined]
+        "chosen": request.GET.get("auswahl", "").split(","),
         "heads": [("auftrag", "Auftrag"), ("termin", "Termin"), ("praxis", "Praxis")],
     }
     return render(request, "orders/list.html", facts, status=200 if valid else 422)

@@ -132,7 +132,9 @@ def grouped(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             alike.setdefault((row["what"], row["action"], row["record_id"] is None), []).append(row)
         for found in alike.values():
             more = {"shown": found[:MOST_SHOWN], "hidden": len(found) > MOST_SHOWN} if len(found) > 1 else {}
-            yield found[0] | {"count": len(found), "request_id": request_id} | more
+            # With its days: entries are found by time, not by request.
+            began = found[-1]["at"] - timedelta(hours=1)
+            yield found[0] | {"count": len(found), "request_id": request_id, "began": began} | more
 
 
 def _models() -> dict[str, type[Record]]:

@@ -148,7 +148,7 @@ def rate_on(permille: int, on: date) -> int:
 def format_money(cents: int, *, sign: str = " €") -> str:
     """``123450`` → ``"1.234,50 €"``; ``sign=""`` for columns and fields."""
     whole, part = divmod(abs(cents), 100)
-    return f"{'-' if cents < 0 else ''}{_grouped(whole)},{part:02d}{sign}"
+    return f"{_sign(cents)}{_grouped(whole)},{part:02d}{sign}"
 
 
 def parse_money(text: str) -> int:
@@ -171,7 +171,7 @@ def format_quantity(milli: int) -> str:
     """Thousandths → ``"2"``, ``"2,35"``, ``"1.250,5"``: no more digits than needed."""
     whole, part = divmod(abs(milli), MILLI)
     tail = f"{part:03d}".rstrip("0")
-    return f"{'-' if milli < 0 else ''}{_grouped(whole)}{',' + tail if tail else ''}"
+    return f"{_sign(milli)}{_grouped(whole)}{',' + tail if tail else ''}"
 
 
 def parse_quantity(text: str) -> int:
@@ -196,6 +196,11 @@ def format_permille(permille: int) -> str:
     """``70`` → ``"7 %"``, ``25`` → ``"2,5 %"``."""
     whole, part = divmod(permille, 10)
     return f"{whole}{',' + str(part) if part else ''} %"
+
+
+def _sign(number: int) -> str:
+    """The minus sign, as wide as a digit; a hyphen is too short and may end a line."""
+    return "\u2212" if number < 0 else ""
 
 
 def _grouped(whole: int) -> str:

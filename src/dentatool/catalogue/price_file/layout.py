@@ -41,14 +41,13 @@ def layout_of(name: str, rows: list[Row]) -> Layout:
     """Columns by count and shape, from the commonest form of line."""
     if not rows:
         raise PriceFileError("Die Datei enthält keine Zeilen mit Preisen.")
-    shape = Counter((len(cells), len(cells) > 2 and _same_number_twice(cells)) for _place, cells in rows)
-    (columns, twice), count = shape.most_common(1)[0]
+    (columns, twice), count = Counter(_shape(cells) for _place, cells in rows).most_common(1)[0]
     if columns < 3:
         raise PriceFileError("Die Spalten sind nicht durch Semikolon getrennt. Erwartet wird die CSV-Datei der KZV.")
     if count * 10 < len(rows) * 8:
-        place = next(place for place, cells in rows if len(cells) != columns)
+        place = next(place for place, cells in rows if _shape(cells) != (columns, twice))
         raise PriceFileError(
-            f"Die Zeilen haben verschieden viele Spalten (zuerst Zeile {place}). Bitte die Datei neu herunterladen."
+            f"Die Zeilen sind verschieden aufgebaut (zuerst Zeile {place}). Bitte die Datei neu herunterladen."
         )
     text = 2 if twice else 1
     return _columns_after(text, columns, name)
@@ -66,6 +65,10 @@ def refuse_torn_end(text: str, rows: list[Row], layout: Layout) -> None:
         raise PriceFileError(
             f"Zeile {place} ist unvollständig. Die Datei ist wohl abgeschnitten; bitte neu herunterladen."
         )
+
+
+def _shape(cells: list[str]) -> tuple[int, bool]:
+    return len(cells), len(cells) > 2 and _same_number_twice(cells)
 
 
 def _same_number_twice(cells: list[str]) -> bool:

@@ -20,7 +20,7 @@ function amountOf(row) {
   const product = price * quantity;
   const size = (2n * (product < 0n ? -product : product) + 1000n) / 2000n;
   const cents = (product < 0n) !== (art === "RBT") ? -size : size;
-  return money.format(Number(cents) / 100);
+  return money.format(Number(cents) / 100).replace("-", "−");
 }
 
 function show(row) {
