@@ -335,12 +335,16 @@ def test_the_only_definer_functions_are_the_known_ones_with_a_fixed_search_path(
     ).fetchall()
 
     assert found == [
+        ("any_lab", "dentatool_owner", "search_path=pg_catalog"),
         ("audit_rows", "dentatool_owner", "search_path=pg_catalog,plan_cache_mode=force_generic_plan"),
         ("door_due_labs", "dentatool_doors", "search_path=pg_catalog"),
         ("door_find_accounts", "dentatool_doors", "search_path=pg_catalog"),
         ("door_laboratories", "dentatool_doors", "search_path=pg_catalog"),
         ("door_open_session", "dentatool_doors", "search_path=pg_catalog"),
         ("lab", "dentatool_owner", "search_path=pg_catalog"),
+        ("own_lab", "dentatool_owner", "search_path=pg_catalog"),
+        ("person", "dentatool_owner", "search_path=pg_catalog"),
+        ("practice", "dentatool_owner", "search_path=pg_catalog"),
         ("record_event", "dentatool_owner", "search_path=pg_catalog"),
         ("record_platform_event", "dentatool_owner", "search_path=pg_catalog"),
         ("verified_pass", "dentatool_owner", "search_path=pg_catalog"),

@@ -11,7 +11,7 @@ from dentatool.orders.models import Order
 from dentatool.practices.models import Practice
 from dentatool.protection.access import Account
 from dentatool.protection.audit import Frozen
-from dentatool.protection.tenancy import Record
+from dentatool.protection.tenancy import PracticeScope, Record
 from dentatool.protection.vault import SealedText
 
 
@@ -83,6 +83,7 @@ class Invoice(Record):
 
     objects = InvoiceQuerySet.as_manager()
     frozen: ClassVar[Frozen] = Frozen(once="issued_at")
+    practice_scope: ClassVar[PracticeScope] = PracticeScope(by="practice", once="issued_at")
 
     class Meta:
         verbose_name, verbose_name_plural = _("Rechnung"), _("Rechnungen")
@@ -164,6 +165,7 @@ class InvoiceLine(Record):
     amount_cents = models.BigIntegerField(_("Betrag"), default=0, editable=False)
 
     frozen: ClassVar[Frozen] = Frozen(by="invoice")
+    practice_scope: ClassVar[PracticeScope] = PracticeScope(by="invoice")
 
     class Meta:
         verbose_name, verbose_name_plural = _("Rechnungszeile"), _("Rechnungszeilen")
@@ -211,6 +213,7 @@ class XmlExport(Record):
     exported_at = models.DateTimeField(_("Ausgegeben"))
 
     not_sealed: ClassVar[dict[str, str]] = {"file_name": "Auftragsnummer der Praxis: nur ein Pseudonym, kein Name"}
+    practice_scope: ClassVar[PracticeScope] = PracticeScope(by="invoice")
 
     class Meta:
         verbose_name, verbose_name_plural = _("XML-Ausgabe"), _("XML-Ausgaben")

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from dentatool.kit.addresses import url
 from dentatool.orders.workflow import LABELS, OPEN, PAUSED, SETTLED, TONES, State
 from dentatool.practices.models import Dentist, Practice
-from dentatool.protection.tenancy import Record
+from dentatool.protection.tenancy import PracticeScope, Record
 from dentatool.protection.vault import SealedDate, SealedText
 from dentatool.values.money import signed_amount
 
@@ -69,6 +69,8 @@ class Patient(Record):
     allergies = SealedText(_("Allergien und Materialausschlüsse"), blank=True)
     remarks = SealedText(_("Bemerkungen"), blank=True)
 
+    practice_scope: ClassVar[PracticeScope] = PracticeScope(by="practice")
+
     class Meta:
         verbose_name, verbose_name_plural = _("Patient"), _("Patienten")
         ordering = ["pseudonym", "id"]
@@ -119,6 +121,7 @@ class Order(Record):
     stranger: Practice | None = None  # while it is taken in: the other practice known for its location number
 
     objects = OrderQuerySet.as_manager()
+    practice_scope: ClassVar[PracticeScope] = PracticeScope(by="practice")
 
     class Meta:
         verbose_name, verbose_name_plural = _("Auftrag"), _("Aufträge")
@@ -200,6 +203,8 @@ class OrderTooth(Record):
     tooth = models.PositiveSmallIntegerField(_("Zahn"))
     part = models.CharField(_("Versorgung"), max_length=20, blank=True)
 
+    practice_scope: ClassVar[PracticeScope] = PracticeScope(by="order")
+
     class Meta:
         verbose_name, verbose_name_plural = _("Zahn"), _("Zähne")
         ordering = ["id"]
@@ -226,6 +231,8 @@ class Position(Record):
     )
     price_valid_from = models.DateField(_("Preis gültig ab"), null=True, editable=False)
     manual = models.BooleanField(_("Preis von Hand"), default=False)
+
+    practice_scope: ClassVar[PracticeScope] = PracticeScope(by="order")
 
     class Meta:
         verbose_name, verbose_name_plural = _("Position"), _("Positionen")

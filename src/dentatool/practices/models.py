@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from dentatool.protection.tenancy import Record
+from dentatool.protection.tenancy import PracticeScope, Record
 from dentatool.protection.vault import SealedText
 from dentatool.team.models import Region
 
@@ -50,6 +50,7 @@ class Practice(Record):
     active = models.BooleanField(_("Aktiv"), default=True)
 
     not_sealed: ClassVar[dict[str, str]] = dict.fromkeys(("name", "street", "email", "phone"), BUSINESS)
+    practice_scope: ClassVar[PracticeScope] = PracticeScope(by="id")
 
     class Meta:
         verbose_name, verbose_name_plural = _("Praxis"), _("Praxen")
@@ -79,6 +80,7 @@ class Dentist(Record):
     not_sealed: ClassVar[dict[str, str]] = dict.fromkeys(
         ("first_name", "last_name"), "Behandelnde stehen mit Namen auf dem Praxisschild, kein Patient"
     )
+    practice_scope: ClassVar[PracticeScope] = PracticeScope(by="practice")
 
     class Meta:
         verbose_name, verbose_name_plural = _("Behandler"), _("Behandler")

@@ -9,11 +9,15 @@ and checked by a function whose secret the app role cannot read. Foreign keys, p
 and unique constraints all contain `lab_id`. Grants come last: a table nobody protected is
 unreadable.
 
+A pass of a practice's people narrows this further: of a table that declares a `PracticeScope` they see their own
+practice's rows, of every other none, and they write nothing but what is their own.
+
 How it could be broken: by whoever runs code inside the program (they hold the signing key),
 or by the database's superuser. What remains visible to arbitrary SQL is the size of the whole
 platform (EXPLAIN ANALYZE, pg_class), never a fact about one laboratory.
 Whoever weakens any of this in the database is named by `inspect_database`, at start and by the doctor.
-Tests that try: tests/protection/tenancy, tests/protection/test_sabotage.py, tests/attack/test_atk_01 … test_atk_11.
+Tests that try: tests/protection/tenancy, tests/protection/test_sabotage.py, tests/attack/test_atk_01 … test_atk_11,
+tests/attack/test_atk_34_practice_pass.py.
 """
 
 from dentatool.protection.tenancy.internal.inspection import (
@@ -23,6 +27,7 @@ from dentatool.protection.tenancy.internal.inspection import (
     require_sound_database,
 )
 from dentatool.protection.tenancy.internal.passes import NoPass, current, laboratory
+from dentatool.protection.tenancy.internal.practice_scope import PracticeScope
 from dentatool.protection.tenancy.internal.record import Record
 from dentatool.protection.tenancy.internal.shield import protect_database
 
@@ -30,6 +35,7 @@ __all__ = [
     "DatabaseChanged",
     "Deviation",
     "NoPass",
+    "PracticeScope",
     "Record",
     "current",
     "inspect_database",

@@ -28,7 +28,7 @@ CREATE POLICY door ON kit_job FOR SELECT TO dentatool_doors USING (true);
 ALTER TABLE protection_laboratory ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS own_row ON protection_laboratory;
 CREATE POLICY own_row ON protection_laboratory
-    USING (id = (SELECT protection.lab())) WITH CHECK (id = (SELECT protection.writing_lab()));
+    USING (id = (SELECT protection.any_lab())) WITH CHECK (id = (SELECT protection.writing_lab()));
 DROP POLICY IF EXISTS door ON protection_laboratory;
 CREATE POLICY door ON protection_laboratory FOR SELECT TO dentatool_doors USING (true);
 GRANT SELECT ON django_migrations TO dentatool_app; -- /readyz asks whether all have run

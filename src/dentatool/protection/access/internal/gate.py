@@ -107,6 +107,7 @@ class Gate:
             actor=row[2],
             origin=origin_of(request),
             request_id=request.request_id,  # type: ignore[attr-defined]
+            practice=row[8],
         ):
             person = person_of(row)
             request.person = request.account = person  # type: ignore[attr-defined]

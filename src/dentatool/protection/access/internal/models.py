@@ -7,7 +7,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from dentatool.protection.tenancy import Record
+from dentatool.protection.tenancy import PracticeScope, Record
 from dentatool.protection.vault import SealedText
 
 
@@ -31,6 +31,7 @@ class Account(Record):
     active = models.BooleanField("Aktiv", default=True)
     confirmed_at = models.DateTimeField("Angaben bestätigt", null=True, editable=False)  # by the person, once
 
+    practice_scope: ClassVar[PracticeScope] = PracticeScope(person="id")
     not_sealed: ClassVar[dict[str, str]] = {"password_hash": "Argon2id-Hash mit eigenem Salz, nicht umkehrbar"}
     audit_hide: ClassVar[dict[str, str]] = {
         "password_hash": "wer das Protokoll liest, soll keine Passwörter raten können",
@@ -107,6 +108,7 @@ class Session(Record):
         "Zuletzt bestätigt", default=timezone.now
     )  # for what needs a fresh confirmation
 
+    practice_scope: ClassVar[PracticeScope] = PracticeScope(person="account")
     not_sealed: ClassVar[dict[str, str]] = {"token_hash": "SHA-256 eines zufälligen Schlüssels von 256 Bit"}
     audit_skip: ClassVar[dict[str, str]] = {
         "last_action_at": "ändert sich bei jeder Bedienung und besagt allein nichts"
@@ -132,6 +134,7 @@ class AccessLink(Record):
     expires_at = models.DateTimeField("Gültig bis")
     used_at = models.DateTimeField("Benutzt", null=True)
 
+    practice_scope: ClassVar[PracticeScope] = PracticeScope(person="account")
     not_sealed: ClassVar[dict[str, str]] = {"token_hash": "SHA-256 eines zufälligen Schlüssels von 256 Bit"}
     audit_hide: ClassVar[dict[str, str]] = {"token_hash": "Prüfwert eines Zugangs"}
 
@@ -151,6 +154,7 @@ class ApiToken(Record):
     last_used_at = models.DateTimeField("Zuletzt benutzt", null=True)
     ended_at = models.DateTimeField("Beendet", null=True)
 
+    practice_scope: ClassVar[PracticeScope] = PracticeScope(person="account")
     not_sealed: ClassVar[dict[str, str]] = {"token_hash": "SHA-256 eines zufälligen Schlüssels von 256 Bit"}
     audit_skip: ClassVar[dict[str, str]] = {"last_used_at": "ändert sich bei jeder Benutzung und besagt allein nichts"}
     audit_hide: ClassVar[dict[str, str]] = {"token_hash": "Prüfwert eines Zugangs"}

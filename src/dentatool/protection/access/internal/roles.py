@@ -47,6 +47,7 @@ class Role(TextChoices):
     TECHNICIAN = "technician", "Zahntechnik"
     COURIER = "courier", "Versand und Botendienst"
     READER = "reader", "Nur lesen"
+    PRACTICE = "practice", "Praxis"  # people of a customer; the database shows them their own practice's matters only
 
 
 _EVERYBODY = {Permission.OWN_ACCOUNT}
@@ -81,6 +82,9 @@ PERMISSIONS_OF: dict[str, frozenset[Permission]] = {
         | {Permission.OVERVIEW_VIEW, Permission.PRACTICES_VIEW, Permission.ORDERS_VIEW, Permission.ORDERS_MOVE}
     ),
     Role.READER: frozenset(_LOOK | {Permission.BILLING_VIEW}),
+    Role.PRACTICE: frozenset(
+        _EVERYBODY | {Permission.OVERVIEW_VIEW, Permission.ORDERS_VIEW, Permission.BILLING_VIEW}
+    ),
 }
 
 

@@ -80,7 +80,7 @@ def _condition(model: type[Record], constraint: models.BaseConstraint) -> str:
 
 def plain(text: str) -> str:
     """The same for what a statement says and what PostgreSQL tells of it: case, quotes, brackets and gaps aside."""
-    text = re.sub(r'"|\bpublic\.|\bas (lab|writing_lab)\b', "", text.lower())
+    text = re.sub(r'"|\bpublic\.|\bas (\w*lab|practice|person)\b', "", text.lower())
     text = re.sub(r"\b(before|after) ((?:insert|update|delete| or )+) on\b", _events_in_order, text)
     return re.sub(r"\s*([,=])\s*", r"\1", " ".join(re.sub(r"[()]", " ", text).split()))
 

@@ -19,7 +19,7 @@ from psycopg.errors import error_from_result
 from psycopg.pq import DiagnosticField, ExecStatus
 
 LIFETIME_S = 60  # a pass is checked against the start of its transaction
-WORK, SUPPORT = "work", "support"
+WORK, SUPPORT, PRACTICE = "work", "support", "practice"
 SYSTEM_REQUEST = "-"
 _CLEAN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; RESET ALL; CLOSE ALL; UNLISTEN *"
 
@@ -41,6 +41,7 @@ class Pass:
     mode: str = WORK
     origin: str = ""
     request_id: str = SYSTEM_REQUEST
+    practice_id: UUID | None = None  # the only practice whose matters this pass shows; None: the whole laboratory
 
 
 _in_force: ContextVar[Pass | None] = ContextVar("dentatool_pass", default=None)
@@ -61,15 +62,17 @@ def laboratory(
     mode: str = WORK,
     origin: str = "",
     request_id: str | None = None,
+    practice: UUID | None = None,
 ) -> Iterator[Pass]:
-    """Open one transaction that works for this laboratory and for no other.
+    """Open one transaction that works for this laboratory and for no other; with `practice`, for that practice's people.
 
     Commits at the end, rolls back on any exception. Refuses to nest: a second pass inside the
     first would be the very mix-up that this module exists to prevent.
     """
     if _in_force.get() is not None or connection.in_atomic_block:
         raise ForeignPass("Es ist schon ein Labor gewählt; für Teilschritte transaction.atomic() verwenden.")
-    held = Pass(lab_id, actor, mode, _clean(origin, 45), _clean(request_id or uuid4().hex, 36))
+    mode = PRACTICE if practice else mode
+    held = Pass(lab_id, actor, mode, _clean(origin, 45), _clean(request_id or uuid4().hex, 36), practice)
     connection.ensure_connection()
     with transaction.atomic():
         _begin_with(sign(held, backend_pid=connection.connection.info.backend_pid))
@@ -83,7 +86,10 @@ def laboratory(
 def sign(held: Pass, *, backend_pid: int, expires: float | None = None, key: bytes | None = None) -> str:
     """The pass as text, good for one database backend and LIFETIME_S seconds."""
     until = int(time.time() + LIFETIME_S if expires is None else expires)
-    body = f"{held.lab_id}|{held.actor_id or ''}|{held.mode}|{until}|{backend_pid}|{held.request_id}|{held.origin}"
+    body = (
+        f"{held.lab_id}|{held.actor_id or ''}|{held.mode}|{until}|{backend_pid}"
+        f"|{held.request_id}|{held.origin}|{held.practice_id or ''}"
+    )
     return f"{body}|{hmac.new(key or pass_key(), body.encode(), hashlib.sha256).hexdigest()}"
 
 

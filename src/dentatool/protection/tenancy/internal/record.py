@@ -12,6 +12,7 @@ from django.db.models.lookups import Exact
 from django.db.models.sql.where import WhereNode
 
 from dentatool.protection.tenancy.internal.passes import current
+from dentatool.protection.tenancy.internal.practice_scope import PracticeScope
 
 
 def new_id() -> UUID:
@@ -72,6 +73,7 @@ class Record(models.Model, metaclass=RecordBase):
     `audit_skip`  {column: why a change of only this column leaves no entry in the trail}
     `audit_hide`  {column: why the trail notes a change but never the value}
     `frozen`      Frozen(...): from when on the database refuses any change
+    `practice_scope` PracticeScope(...): what a practice's own people see; nothing without it
     `grants`      what the app's database role may do; never TRUNCATE or REFERENCES
     """
 
@@ -85,6 +87,7 @@ class Record(models.Model, metaclass=RecordBase):
     audit_skip: ClassVar[dict[str, str]] = {}
     audit_hide: ClassVar[dict[str, str]] = {}
     frozen: ClassVar[Any] = None
+    practice_scope: ClassVar[PracticeScope | None] = None
     grants: ClassVar[tuple[str, ...]] = ("SELECT", "INSERT", "UPDATE", "DELETE")
     audited: ClassVar[bool] = True
 

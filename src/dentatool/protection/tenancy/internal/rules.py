@@ -7,6 +7,7 @@ from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 
+from dentatool.protection.tenancy.internal.practice_scope import problem_of
 from dentatool.protection.tenancy.internal.record import Record
 
 # The whole list of tables without a laboratory. None of them holds data of one.
@@ -57,6 +58,8 @@ def _problems_of_record(model: type[Record]) -> Iterator[str]:
     for index in model._meta.indexes:
         if tuple(name.lstrip("-") for name in index.fields)[:1] != ("lab_id",):
             yield f"{label}: Index {index.name} beginnt nicht mit lab_id und wird unter Zeilenschutz nicht genutzt."
+    if problem := problem_of(model):
+        yield f"{label}: {problem}"
     for name, why in {**model.not_sealed, **model.audit_skip, **model.audit_hide}.items():
         if len(why) < 10:
             yield f"{label}.{name}: die Ausnahme braucht einen Grund."

@@ -14,6 +14,7 @@ from django.apps import apps
 from django.db import connection, models, transaction
 
 from dentatool.protection.tenancy.internal.passes import pass_key
+from dentatool.protection.tenancy.internal.practice_scope import condition_of
 from dentatool.protection.tenancy.internal.record import Record
 
 _HERE = Path(__file__).parent
@@ -71,14 +72,14 @@ def _shield_table(model: type[Record], constraints: dict[str, str]) -> Iterator[
             yield f'alter table "{table}" drop constraint "{name}", add constraint "{name}" primary key (lab_id, id)'
     yield f'alter table "{table}" enable row level security, force row level security'
     yield f'alter table "{table}" alter column lab_id set default protection.lab()'
-    # The trail takes entries in every mode: reading by support is an entry too.
-    yield from _policies(table, write="writing_lab" if "INSERT" in model.grants else "lab")
+    yield from _policies(model)
     yield from _hide_statistics(model)
     yield from _triggers(model)
 
 
-def _policies(table: str, *, write: str) -> Iterator[str]:
-    own, own_to_write = "lab_id = (select protection.lab())", f"lab_id = (select protection.{write}())"
+def _policies(model: type[Record]) -> Iterator[str]:
+    table = model._meta.db_table
+    own, own_to_write = _own_rows(model)
     for command, condition in (
         ("select", f"using ({own})"),
         ("insert", f"with check ({own_to_write})"),
@@ -87,6 +88,20 @@ def _policies(table: str, *, write: str) -> Iterator[str]:
     ):
         yield f'drop policy if exists own_lab_{command} on "{table}"'
         yield f'create policy own_lab_{command} on "{table}" for {command} {condition}'
+
+
+def _own_rows(model: type[Record]) -> tuple[str, str]:
+    """Which rows may be read, and which written."""
+    scope = model.practice_scope
+    reading = f"lab_id = (select protection.{'any_lab' if scope else 'lab'}())"
+    # The trail takes entries in every mode and from everyone: what support or a practice does is an entry too.
+    writing = f"lab_id = (select protection.{'writing_lab' if 'INSERT' in model.grants else 'any_lab'}())"
+    if scope is None or scope.everyone:
+        return reading, writing
+    seen = condition_of(model)
+    if scope.person:
+        writing = f"lab_id = (select protection.own_lab()) and {seen}"
+    return f"{reading} and {seen}", writing
 
 
 def _hide_statistics(model: type[Record]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 
-from dentatool.protection.tenancy import Record
+from dentatool.protection.tenancy import PracticeScope, Record
 
 
 class LabKey(Record):
@@ -21,6 +21,7 @@ class LabKey(Record):
     retired_at = models.DateTimeField("Abgelöst", null=True, editable=False)
 
     audited: ClassVar[bool] = False
+    practice_scope: ClassVar[PracticeScope] = PracticeScope(everyone=True)
     grants: ClassVar[tuple[str, ...]] = ("SELECT", "INSERT")
 
     class Meta:

@@ -62,7 +62,7 @@ def _matching(field: SealedText, query: str, limit: int, allowed: set[bytes] | N
     hits = names.search(query, limit, allowed)
     stale = _stale(field, names, hits)
     if stale:  # removed, or changed by a long transaction: the second look is with every row compared
-        _cache.distrust((current().lab_id, str(field.place)))
+        _cache.distrust(_key(field))
         names = _names_now(field)
         hits = names.search(query, limit, allowed)
         stale = _stale(field, names, hits)
@@ -80,9 +80,15 @@ def _whole_names(field: SealedText, query: str, limit: int, allowed: set[bytes] 
     return [UUID(bytes=row_id) for _rank, _name, row_id in sorted(found)[:limit]]
 
 
+def _key(field: SealedText) -> tuple[UUID, str]:
+    """Whose names these are: the people of a practice see fewer, and must not learn from what others loaded."""
+    held = current()
+    return held.lab_id, f"{field.place}|{held.practice_id or ''}"
+
+
 def _names_now(field: SealedText) -> FoldedNames:
     """The names as this transaction sees them."""
-    key = current().lab_id, str(field.place)
+    key = _key(field)
     with _cache.lock_of(key):
         known = _cache.get(key)
         at, committed_only, recent = _changed_since(field, known.at if known else None)

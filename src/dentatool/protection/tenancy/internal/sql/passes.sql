@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS protection.pass_secret (
 );
 REVOKE ALL ON protection.pass_secret FROM PUBLIC;
 
--- lab | actor | mode | expires | backend | request | origin, verified; NULL without a pass.
+-- lab | actor | mode | expires | backend | request | origin | practice, verified; NULL without a pass.
 CREATE OR REPLACE FUNCTION protection.verified_pass() RETURNS text[]
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
@@ -26,7 +26,7 @@ BEGIN
     part := string_to_array(pass, '|');
     SELECT * INTO STRICT secret FROM protection.pass_secret;
     -- Both sides hashed once more: the comparison's duration tells nothing about the true value.
-    IF array_length(part, 1) IS DISTINCT FROM 8 OR sha256(part[8]::bytea) IS DISTINCT FROM sha256(encode(
+    IF array_length(part, 1) IS DISTINCT FROM 9 OR sha256(part[9]::bytea) IS DISTINCT FROM sha256(encode(
         sha256(secret.outer_pad || sha256(secret.inner_pad || convert_to(left(pass, -65), 'UTF8'))), 'hex')::bytea)
     THEN
         RAISE EXCEPTION 'dentatool: pass forged' USING ERRCODE = 'DT001';
@@ -40,11 +40,14 @@ BEGIN
     RETURN part;
 END $$;
 
--- The policies ask these two, always as (select …): once per statement and table, not per row.
+-- The policies ask these, always as (select …): once per statement and table, not per row.
+-- The laboratory of whoever works in it. NULL for the people of a practice: what declares nothing shows them nothing.
 CREATE OR REPLACE FUNCTION protection.lab() RETURNS uuid
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    part text[] := protection.verified_pass();
 BEGIN
-    RETURN (protection.verified_pass())[1]::uuid;
+    RETURN CASE WHEN part[8] = '' THEN part[1]::uuid END;
 END $$;
 
 CREATE OR REPLACE FUNCTION protection.writing_lab() RETURNS uuid
@@ -52,14 +55,49 @@ LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER SET search_path = p
 DECLARE
     part text[] := protection.verified_pass();
 BEGIN
-    IF part[3] <> 'work' THEN
+    IF part[3] <> 'work' OR part[8] <> '' THEN
         RAISE EXCEPTION 'dentatool: this pass may only read' USING ERRCODE = 'DT004';
     END IF;
     RETURN part[1]::uuid;
 END $$;
 
-REVOKE ALL ON FUNCTION protection.verified_pass(), protection.lab(), protection.writing_lab() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION protection.lab(), protection.writing_lab() TO dentatool_app, dentatool_doors, dentatool_backup;
+-- The laboratory of everyone who belongs to it, people of practices too; only for tables that say what these may see.
+CREATE OR REPLACE FUNCTION protection.any_lab() RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+    RETURN (protection.verified_pass())[1]::uuid;
+END $$;
+
+-- The same, to write what is one's own: whoever works or belongs to a practice.
+CREATE OR REPLACE FUNCTION protection.own_lab() RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    part text[] := protection.verified_pass();
+BEGIN
+    IF part[3] NOT IN ('work', 'practice') THEN
+        RAISE EXCEPTION 'dentatool: this pass may only read' USING ERRCODE = 'DT004';
+    END IF;
+    RETURN part[1]::uuid;
+END $$;
+
+-- The practice whose people hold this pass; NULL for those of the laboratory.
+CREATE OR REPLACE FUNCTION protection.practice() RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+    RETURN nullif((protection.verified_pass())[8], '')::uuid;
+END $$;
+
+-- The person who holds this pass; NULL for the program itself.
+CREATE OR REPLACE FUNCTION protection.person() RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+    RETURN nullif((protection.verified_pass())[2], '')::uuid;
+END $$;
+
+REVOKE ALL ON FUNCTION protection.verified_pass(), protection.lab(), protection.writing_lab(), protection.any_lab(),
+    protection.own_lab(), protection.practice(), protection.person() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION protection.lab(), protection.writing_lab(), protection.any_lab(), protection.own_lab(),
+    protection.practice(), protection.person() TO dentatool_app, dentatool_doors, dentatool_backup;
 
 -- Stamps of every Record: when changed, how often.
 CREATE OR REPLACE FUNCTION protection.stamp() RETURNS trigger
