@@ -310,8 +310,9 @@ def test_foreign_keys_answer_the_same_for_annas_id_as_for_nobodys(bert_with_sql,
         0
     ]
     insert = (
-        "insert into protection_session (id, lab_id, account_id, token_hash, device, origin, started_at, last_action_at, expires_at)"
-        " values (gen_random_uuid(), %s, %s, '\\x01', '', '', now(), now(), now())"
+        "insert into protection_session (id, lab_id, account_id, token_hash, device, origin, started_at, last_action_at,"
+        " expires_at, level, method, confirmed_at)"
+        " values (gen_random_uuid(), %s, %s, '\\x01', '', '', now(), now(), now(), 'full', 'password', now())"
     )
 
     assert refused(bert_with_sql, insert, [bert.lab_id, annas]) == "23503"
@@ -339,6 +340,8 @@ def test_the_only_definer_functions_are_the_known_ones_with_a_fixed_search_path(
         ("audit_rows", "dentatool_owner", "search_path=pg_catalog,plan_cache_mode=force_generic_plan"),
         ("door_due_labs", "dentatool_doors", "search_path=pg_catalog"),
         ("door_find_accounts", "dentatool_doors", "search_path=pg_catalog"),
+        ("door_find_link", "dentatool_doors", "search_path=pg_catalog"),
+        ("door_find_token", "dentatool_doors", "search_path=pg_catalog"),
         ("door_laboratories", "dentatool_doors", "search_path=pg_catalog"),
         ("door_open_session", "dentatool_doors", "search_path=pg_catalog"),
         ("lab", "dentatool_owner", "search_path=pg_catalog"),

@@ -46,14 +46,29 @@ class Laboratory:
         return self.members["courier"]
 
     def member(self, role: str) -> Member:
-        """The person with this role: owner, office, technician, courier, reader."""
+        """The person with this role: owner, office, technician, courier, reader, practice."""
         return self.members[role]
+
+    def practice_person(self, practice: Any) -> Member:
+        """The person with the role practice, now of this practice; until then of one that does not exist."""
+        from dentatool.protection.access import Account
+        from dentatool.protection.tenancy import laboratory
+
+        with laboratory(self.lab_id):
+            Account.objects.filter(pk=self.members["practice"].id).update(practice_id=practice.pk)
+        return self.members["practice"]
 
     def at_work(self, role: str = "owner") -> AbstractContextManager[Any]:
         """`with anna.at_work(): …`: one transaction under this laboratory's pass."""
         from dentatool.protection.tenancy import laboratory
 
         return laboratory(self.lab_id, actor=self.member(role).id, origin="192.0.2.1")
+
+    def at_practice(self, practice: Any) -> AbstractContextManager[Any]:
+        """The same for a person of this practice."""
+        from dentatool.protection.tenancy import laboratory
+
+        return laboratory(self.lab_id, actor=self.member("practice").id, origin="192.0.2.1", practice=practice.pk)
 
     def client(self, role: str = "owner") -> Any:
         """A browser without screen, signed in, that speaks TLS as the real one does."""
@@ -136,6 +151,7 @@ _PEOPLE = {
     "technician": "Technik {}",
     "courier": "Bote {}",
     "reader": "Praktikum {}",
+    "practice": "Praxis bei {}",
 }
 
 
@@ -158,6 +174,7 @@ def _found(owner: psycopg.Connection, password_hash: str, name: str, **profile: 
                 sign_in_name=addresses[role],
                 role=role,
                 password_hash=password_hash,
+                practice_id=uuid4() if role == "practice" else None,
             )
             members[role] = Member(account.id, role, _PEOPLE[role].format(name), addresses[role])
     return Laboratory(lab_id, name, members)

@@ -20,6 +20,7 @@ from dentatool.billing.snapshot import checksum_of, content_of, is_private, snap
 from dentatool.kit.errors import NotYet
 from dentatool.orders.models import NumberState
 from dentatool.protection.audit import record_event
+from dentatool.protection.tenancy import current
 
 
 class XmlState(StrEnum):
@@ -98,11 +99,12 @@ def hand_out(invoice: Invoice) -> XmlFile:
     found = xml_of(invoice)
     if found.file is None:
         raise NotYet(f"Für {invoice} gibt es keine XML-Datei. " + " ".join(found.reasons))
-    XmlExport.objects.get_or_create(
-        invoice=invoice,
-        sha256=checksum_of(found.file.content),
-        defaults={"schema_version": found.version, "file_name": found.file.name, "exported_at": now()},
-    )
+    if current().practice_id is None:  # the register tells what the laboratory handed out, not what a practice fetched
+        XmlExport.objects.get_or_create(
+            invoice=invoice,
+            sha256=checksum_of(found.file.content),
+            defaults={"schema_version": found.version, "file_name": found.file.name, "exported_at": now()},
+        )
     record_event("invoice.xml_downloaded", invoice, version=found.version, bytes=len(found.file.content))
     return found.file
 

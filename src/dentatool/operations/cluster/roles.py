@@ -1,8 +1,9 @@
-"""The five database roles and the database, made or mended at every start. Safe to repeat.
+"""The six database roles and the database, made or mended at every start. Safe to repeat.
 
 dentatool_owner   owns the tables and runs migrations; row-level security binds it too (forced)
 dentatool_app     the web server: owns nothing, may create nothing, sees rows only with a pass
 dentatool_worker  background jobs: the app plus the worker's doors
+dentatool_practice  nobody signs in as it; the app becomes it for a customer's people, who see their own practice only
 dentatool_doors   nobody signs in as it; owns the few SECURITY DEFINER functions
 dentatool_backup  reads everything, writes nothing; the only one that passes the policies by
 """
@@ -17,9 +18,11 @@ from dentatool.operations.cluster.hardening import harden
 OLDEST_VERSION = 150000
 _ONE_AT_A_TIME = 0x64656E7461  # two starts at once would trip over each other's roles
 _PLAIN = "NOCREATEDB NOCREATEROLE INHERIT"
+# Else, before PostgreSQL 16, the policies for the people of practices would count for everybody.
+_NOTHING_INHERITED = "NOCREATEDB NOCREATEROLE NOINHERIT"
 _ATTRIBUTES = {
     "owner": f"LOGIN {_PLAIN}",
-    "app": f"LOGIN {_PLAIN} CONNECTION LIMIT 60",
+    "app": f"LOGIN {_NOTHING_INHERITED} CONNECTION LIMIT 60",
     "worker": f"LOGIN {_PLAIN} CONNECTION LIMIT 10",
     "backup": f"LOGIN {_PLAIN} CONNECTION LIMIT 4",
 }
@@ -55,6 +58,7 @@ def ensure_roles(superuser_dsn: str, database: dict[str, Any]) -> bool:
             _require_ours(superuser_dsn, name)
         _ensure_login_roles(connection, database["roles"])
         _ensure_doors(connection)
+        _ensure_practice(connection)
         _limit_powers(connection, as_superuser=superuser)
         if not superuser:  # they can only give a database to a role that they may become
             connection.execute("grant dentatool_owner to current_user")
@@ -98,13 +102,20 @@ def _ensure_doors(connection: psycopg.Connection) -> None:
     _make_member(connection, "dentatool_doors", "dentatool_owner", "inherit false, set true")
 
 
+def _ensure_practice(connection: psycopg.Connection) -> None:
+    if not _exists(connection, "select 1 from pg_roles where rolname = %s", "dentatool_practice"):
+        connection.execute("create role dentatool_practice")
+    connection.execute(sql.SQL("alter role dentatool_practice with NOLOGIN {}").format(sql.SQL(_PLAIN)))
+    _make_member(connection, "dentatool_practice", "dentatool_app", "inherit false, set true")
+
+
 def _limit_powers(connection: psycopg.Connection, *, as_superuser: bool) -> None:
     """Who passes row-level security by: the backup alone, and only a superuser can allow it.
 
     Without one the backup reads nothing it may not; the doctor says so.
     """
     if as_superuser:
-        for role in ("owner", "app", "worker", "doors", "backup"):
+        for role in ("owner", "app", "worker", "practice", "doors", "backup"):
             passing = "BYPASSRLS" if role == "backup" else "NOBYPASSRLS"
             connection.execute(sql.SQL(f"alter role dentatool_{role} with {_POWERS} {passing}"))  # type: ignore[arg-type]
         _make_member(connection, "pg_read_all_data", "dentatool_backup", "inherit true, set false")
@@ -140,12 +151,16 @@ def _grant(connection: psycopg.Connection, name: str) -> None:
     database = sql.Identifier(name)
     for statement in (
         sql.SQL("revoke all on database {} from public").format(database),
-        sql.SQL("revoke all on database {} from dentatool_app, dentatool_worker, dentatool_doors").format(database),
+        sql.SQL(
+            "revoke all on database {} from dentatool_app, dentatool_worker, dentatool_practice, dentatool_doors"
+        ).format(database),
         sql.SQL("grant connect on database {} to dentatool_app, dentatool_worker, dentatool_backup").format(database),
         sql.SQL("revoke all on schema public from public"),
         sql.SQL("alter schema public owner to dentatool_owner"),
-        sql.SQL("revoke all on schema public from dentatool_app, dentatool_worker, dentatool_doors"),
-        sql.SQL("grant usage on schema public to dentatool_app, dentatool_doors, dentatool_backup"),
+        sql.SQL(
+            "revoke all on schema public from dentatool_app, dentatool_worker, dentatool_practice, dentatool_doors"
+        ),
+        sql.SQL("grant usage on schema public to dentatool_app, dentatool_practice, dentatool_doors, dentatool_backup"),
     ):
         connection.execute(statement)
     for role in ("owner", "app", "worker", "backup"):

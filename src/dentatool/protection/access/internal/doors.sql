@@ -31,6 +31,7 @@ CREATE POLICY own_row ON protection_laboratory
     USING (id = (SELECT protection.any_lab())) WITH CHECK (id = (SELECT protection.writing_lab()));
 DROP POLICY IF EXISTS door ON protection_laboratory;
 CREATE POLICY door ON protection_laboratory FOR SELECT TO dentatool_doors USING (true);
+GRANT SELECT ON protection_laboratory TO dentatool_practice;
 GRANT SELECT ON django_migrations TO dentatool_app; -- /readyz asks whether all have run
 GRANT SELECT, UPDATE (name, idle_minutes, factor_rule) ON protection_laboratory TO dentatool_app;
 

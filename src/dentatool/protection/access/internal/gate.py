@@ -27,7 +27,13 @@ View = Callable[..., HttpResponse]
 
 # SQLSTATEs of protection/tenancy and protection/audit → name of the security event (OWASP vocabulary).
 _SAFE = ("GET", "HEAD", "OPTIONS")
-_REFUSALS = {"DT001": "ctx_forged", "DT002": "ctx_forged", "DT003": "ctx_expired", "DT004": "authz_fail"}
+_REFUSALS = {
+    "DT001": "ctx_forged",
+    "DT002": "ctx_forged",
+    "DT003": "ctx_expired",
+    "DT004": "authz_fail",
+    "42501": "authz_fail",
+}
 
 
 def page(permission: Permission | str, *, fresh: bool = False, level: str = Level.FULL) -> Callable[[View], View]:
@@ -172,7 +178,7 @@ class Gate:
                 "Geschützte Angaben können im Moment nicht gespeichert werden. Es wurde nichts gespeichert.",
                 "Versuchen Sie es in einigen Minuten noch einmal. Hält es an, rufen Sie den Betreiber an.",
             )
-        if isinstance(error, DatabaseError) and (sqlstate(error) or "").startswith("DT"):
+        if isinstance(error, DatabaseError) and _is_ours(sqlstate(error)):
             return self._refuse(request, error)
         if (words := words_for(error)) is not None:
             return _outage_page(request, words, error)
@@ -184,7 +190,7 @@ class Gate:
         if (words := words_for(refused)) is not None:
             is_uncertain = words is AWAY and request.is_done and request.method not in _SAFE  # type: ignore[attr-defined]
             return _outage_page(request, UNCERTAIN if is_uncertain else words, refused)
-        if not code.startswith("DT"):
+        if not _is_ours(code):
             raise refused
         if code in _REFUSALS:
             request.after_rollback.append((_REFUSALS[code], {"path": request.path}))  # type: ignore[attr-defined]
@@ -216,6 +222,11 @@ class Gate:
         for event, _facts in request.after_rollback:  # type: ignore[attr-defined]
             if event.startswith("ctx_") or event == "decrypt_fail":
                 record_platform_event(event, request=request.request_id)  # type: ignore[attr-defined]
+
+
+def _is_ours(code: str | None) -> bool:
+    """Whether our own policies, triggers and grants said no."""
+    return code is not None and (code.startswith("DT") or code in _REFUSALS)
 
 
 def error_page(request: HttpRequest, status: int, title: str, message: str, what_to_do: str = "") -> HttpResponse:

@@ -1,6 +1,7 @@
 """Accounts and sessions. Each account belongs to exactly one laboratory."""
 
 from typing import ClassVar
+from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
 from django.db import models
@@ -51,7 +52,14 @@ class Account(Record):
 
     @classmethod
     def create(
-        cls, *, display_name: str, sign_in_name: str, role: str, password: str = "", password_hash: str = ""
+        cls,
+        *,
+        display_name: str,
+        sign_in_name: str,
+        role: str,
+        password: str = "",
+        password_hash: str = "",
+        practice_id: UUID | None = None,
     ) -> "Account":
         """A new account of the laboratory whose pass is in force."""
         return cls.objects.create(
@@ -59,6 +67,7 @@ class Account(Record):
             sign_in_name=sign_in_name,
             sign_in_key=sign_in_key(sign_in_name),
             role=role,
+            practice_id=practice_id,
             password_hash=password_hash or make_password(password),
         )
 

@@ -82,9 +82,7 @@ PERMISSIONS_OF: dict[str, frozenset[Permission]] = {
         | {Permission.OVERVIEW_VIEW, Permission.PRACTICES_VIEW, Permission.ORDERS_VIEW, Permission.ORDERS_MOVE}
     ),
     Role.READER: frozenset(_LOOK | {Permission.BILLING_VIEW}),
-    Role.PRACTICE: frozenset(
-        _EVERYBODY | {Permission.OVERVIEW_VIEW, Permission.ORDERS_VIEW, Permission.BILLING_VIEW}
-    ),
+    Role.PRACTICE: frozenset(_EVERYBODY | {Permission.OVERVIEW_VIEW, Permission.ORDERS_VIEW, Permission.BILLING_VIEW}),
 }
 
 

@@ -59,7 +59,7 @@ BEGIN
             'event', event, about, coalesce(about_table, ''), facts);
 END $$;
 REVOKE ALL ON FUNCTION protection.record_event(text, text, uuid, jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION protection.record_event(text, text, uuid, jsonb) TO dentatool_app;
+GRANT EXECUTE ON FUNCTION protection.record_event(text, text, uuid, jsonb) TO dentatool_app, dentatool_practice;
 
 -- Security events before a laboratory is known. The app adds and cannot read.
 CREATE OR REPLACE FUNCTION protection.record_platform_event(event text, facts jsonb) RETURNS void
@@ -69,7 +69,7 @@ BEGIN
     VALUES (gen_random_uuid(), clock_timestamp(), left(event, 60), facts);
 END $$;
 REVOKE ALL ON FUNCTION protection.record_platform_event(text, jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION protection.record_platform_event(text, jsonb) TO dentatool_app;
+GRANT EXECUTE ON FUNCTION protection.record_platform_event(text, jsonb) TO dentatool_app, dentatool_practice;
 
 -- Records that never change: refuses whatever reaches it; the WHEN of the trigger decides.
 CREATE OR REPLACE FUNCTION protection.refuse_change() RETURNS trigger

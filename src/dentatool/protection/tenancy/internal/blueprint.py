@@ -21,12 +21,14 @@ _ROLES: Catalogue = {
     ("Rolle", "dentatool_app"): "login",
     ("Rolle", "dentatool_worker"): "login",
     ("Rolle", "dentatool_backup"): "login",
+    ("Rolle", "dentatool_practice"): "",
     ("Rolle", "dentatool_doors"): "",
     ("Mitgliedschaft", "dentatool_worker in dentatool_app"): "",
+    ("Mitgliedschaft", "dentatool_app in dentatool_practice"): "",
     ("Mitgliedschaft", "dentatool_owner in dentatool_doors"): "",
     ("Mitgliedschaft", "dentatool_backup in pg_read_all_data"): "",
     **{("Recht", f"Datenbank für dentatool_{role}"): "connect" for role in ("app", "worker", "backup")},
-    **{("Recht", f"Schema public für dentatool_{role}"): "usage" for role in ("app", "doors", "backup")},
+    **{("Recht", f"Schema public für dentatool_{role}"): "usage" for role in ("app", "practice", "doors", "backup")},
 }
 
 
@@ -61,7 +63,8 @@ def _of_record(model: type[Record]) -> Iterator[tuple[tuple[str, str], str]]:
     yield ("Tabelle", table), f"r {_OWNER} erzwungen"
     yield ("Schlüssel", f"{model._meta.db_table}_pkey an {table}"), "primary key (lab_id, id)"
     yield ("Spalte", f"{table}.lab_id"), "uuid not null default protection.lab()"
-    yield ("Recht", f"{table} für dentatool_app"), ",".join(sorted(grant.lower() for grant in model.grants))
+    for role, grants in shield.grants_on(model).items():
+        yield ("Recht", f"{table} für {role}"), ",".join(sorted(grant.lower() for grant in grants))
     for constraint in model._meta.constraints:
         yield ("Bedingung", f"{constraint.name} an {table}"), _condition(model, constraint)
     for statement in shield._statements(model):

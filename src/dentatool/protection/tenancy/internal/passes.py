@@ -18,6 +18,7 @@ from psycopg import OperationalError
 from psycopg.errors import error_from_result
 from psycopg.pq import DiagnosticField, ExecStatus
 
+PRACTICE_ROLE = "dentatool_practice"  # its policies show what models declare as PracticeScope
 LIFETIME_S = 60  # a pass is checked against the start of its transaction
 WORK, SUPPORT, PRACTICE = "work", "support", "practice"
 SYSTEM_REQUEST = "-"
@@ -75,7 +76,7 @@ def laboratory(
     held = Pass(lab_id, actor, mode, _clean(origin, 45), _clean(request_id or uuid4().hex, 36), practice)
     connection.ensure_connection()
     with transaction.atomic():
-        _begin_with(sign(held, backend_pid=connection.connection.info.backend_pid))
+        _begin_with(sign(held, backend_pid=connection.connection.info.backend_pid), is_practice=practice is not None)
         token = _in_force.set(held)
         try:
             yield held
@@ -104,11 +105,13 @@ def _clean(text: str, length: int) -> str:
     return re.sub(r"[^0-9A-Za-z.:_-]", "", text)[:length]
 
 
-def _begin_with(signed: str) -> None:
+def _begin_with(signed: str, *, is_practice: bool) -> None:
     """BEGIN and the pass in one round trip (two would cost 0.1 ms on every request)."""
     # Nothing that an earlier request set, opened or subscribed to on this connection reaches this laboratory.
     # psycopg sees the open transaction afterwards and sends no BEGIN of its own.
     begin = f"{_CLEAN}; SET LOCAL dentatool.pass = '{signed}'"
+    if is_practice:
+        begin += f"; SET LOCAL ROLE {PRACTICE_ROLE}"
     with connection.wrap_database_errors:  # as if Django had asked: a lost connection is told apart by its code
         result = connection.connection.pgconn.exec_(begin.encode())
         if result.status != ExecStatus.COMMAND_OK:

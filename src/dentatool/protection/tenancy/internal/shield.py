@@ -13,8 +13,8 @@ from typing import Any
 from django.apps import apps
 from django.db import connection, models, transaction
 
-from dentatool.protection.tenancy.internal.passes import pass_key
-from dentatool.protection.tenancy.internal.practice_scope import condition_of
+from dentatool.protection.tenancy.internal import practice_scope
+from dentatool.protection.tenancy.internal.passes import PRACTICE_ROLE, pass_key
 from dentatool.protection.tenancy.internal.record import Record
 
 _HERE = Path(__file__).parent
@@ -36,7 +36,9 @@ def protect_database() -> None:
         )
         records = [model for model in apps.get_models() if issubclass(model, Record)]
         tables = [model._meta.db_table for model in records]
-        cursor.execute("revoke all on all tables in schema public from public, dentatool_app, dentatool_doors")
+        cursor.execute(
+            "revoke all on all tables in schema public from public, dentatool_app, dentatool_practice, dentatool_doors"
+        )
         for model in records:
             for statement in _shield_table(model, _constraints_of(cursor, model._meta.db_table)):
                 cursor.execute(statement)
@@ -47,7 +49,13 @@ def protect_database() -> None:
         cursor.execute(_DOORS.read_text())
         assert not (bare := _unprotected(cursor, tables)), f"without forced row-level security: {bare}"
         for model in records:
-            cursor.execute(f'grant {", ".join(model.grants)} on "{model._meta.db_table}" to dentatool_app')
+            for role, grants in grants_on(model).items():
+                cursor.execute(f'grant {", ".join(grants)} on "{model._meta.db_table}" to {role}')
+
+
+def grants_on(model: type[Record]) -> dict[str, tuple[str, ...]]:
+    """What each role of the program's own may do with this table."""
+    return {"dentatool_app": model.grants, PRACTICE_ROLE: practice_scope.grants_of(model)}
 
 
 def _pads(key: bytes) -> tuple[bytes, bytes]:
@@ -72,14 +80,15 @@ def _shield_table(model: type[Record], constraints: dict[str, str]) -> Iterator[
             yield f'alter table "{table}" drop constraint "{name}", add constraint "{name}" primary key (lab_id, id)'
     yield f'alter table "{table}" enable row level security, force row level security'
     yield f'alter table "{table}" alter column lab_id set default protection.lab()'
-    yield from _policies(model)
+    # The trail takes entries in every mode and from everyone: what support or a practice does is an entry too.
+    yield from _policies(table, write="writing_lab" if "INSERT" in model.grants else "any_lab")
+    yield from practice_scope.policies_of(model)
     yield from _hide_statistics(model)
     yield from _triggers(model)
 
 
-def _policies(model: type[Record]) -> Iterator[str]:
-    table = model._meta.db_table
-    own, own_to_write = _own_rows(model)
+def _policies(table: str, *, write: str) -> Iterator[str]:
+    own, own_to_write = "lab_id = (select protection.lab())", f"lab_id = (select protection.{write}())"
     for command, condition in (
         ("select", f"using ({own})"),
         ("insert", f"with check ({own_to_write})"),
@@ -88,20 +97,6 @@ def _policies(model: type[Record]) -> Iterator[str]:
     ):
         yield f'drop policy if exists own_lab_{command} on "{table}"'
         yield f'create policy own_lab_{command} on "{table}" for {command} {condition}'
-
-
-def _own_rows(model: type[Record]) -> tuple[str, str]:
-    """Which rows may be read, and which written."""
-    scope = model.practice_scope
-    reading = f"lab_id = (select protection.{'any_lab' if scope else 'lab'}())"
-    # The trail takes entries in every mode and from everyone: what support or a practice does is an entry too.
-    writing = f"lab_id = (select protection.{'writing_lab' if 'INSERT' in model.grants else 'any_lab'}())"
-    if scope is None or scope.everyone:
-        return reading, writing
-    seen = condition_of(model)
-    if scope.person:
-        writing = f"lab_id = (select protection.own_lab()) and {seen}"
-    return f"{reading} and {seen}", writing
 
 
 def _hide_statistics(model: type[Record]) -> Iterator[str]:

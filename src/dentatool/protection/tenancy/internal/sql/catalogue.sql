@@ -9,7 +9,8 @@ WITH place AS (
     SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
 ), our_role AS (
     SELECT oid, rolname, rolcanlogin, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication FROM pg_roles
-    WHERE rolname IN ('dentatool_owner', 'dentatool_app', 'dentatool_worker', 'dentatool_doors', 'dentatool_backup')
+    WHERE rolname IN ('dentatool_owner', 'dentatool_app', 'dentatool_worker', 'dentatool_practice', 'dentatool_doors',
+                      'dentatool_backup')
 ), held (object, owner, acl) AS (
     SELECT name, relowner, relacl FROM relation WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
     UNION ALL
