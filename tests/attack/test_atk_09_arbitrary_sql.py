@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from django.apps import apps
 
+from dentatool.practices.models import Practice
 from dentatool.protection.tenancy import Record
 from dentatool.protection.tenancy.internal.passes import Pass, sign
 
@@ -326,6 +327,45 @@ def test_writing_into_annas_laboratory_is_refused(bert_with_sql, anna):
     )
 
     assert refused(bert_with_sql, insert, [anna.lab_id]) == "42501"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "merge into practices_practice p using (select 1) s on p.id = %(id)s when matched then update set name = 'x'",
+        "merge into practices_practice p using (select 1) s on p.id = %(id)s when matched then delete",
+        "merge into practices_practice p using (select 1) s on p.id = %(id)s when not matched then"
+        " insert (id, lab_id, customer_number, name) values (%(id)s, %(lab)s, '1', 'x')",
+        "insert into practices_practice (id, lab_id, customer_number, name) values (%(id)s, %(lab)s, '1', 'x')"
+        " on conflict do nothing",
+        "insert into practices_practice (id, lab_id, customer_number, name) values (%(id)s, %(lab)s, '1', 'x')"
+        " on conflict (lab_id, id) do update set name = excluded.name returning old.name",
+        "update practices_practice set name = 'x' where id = %(id)s returning old.*, new.*",
+        "delete from practices_practice where id = %(id)s returning old.*",
+        "select * from practices_practice where id = %(id)s for update",
+        "select * from practices_practice tablesample system (100) where id = %(id)s",
+        "select * from practices_practice where ctid = any (array(select format('(0,%%s)', n)::tid from generate_series(1, 200) n))"
+        " and id = %(id)s",
+        "explain (analyze, format json) select * from practices_practice where id = %(id)s",
+    ],
+)
+def test_each_way_to_reach_one_row_answers_for_annas_as_for_nobodys(statement, bert_with_sql, anna, bert):
+    with anna.at_work():
+        practice = Practice.objects.create(name="Praxis der Anna", customer_number="1")
+
+    def answer(**who):
+        try:
+            with bert_with_sql.transaction():
+                done = bert_with_sql.execute(statement, who)
+                rows = done.fetchall() if done.description else []
+                return [rows[0][0][0]["Plan"]["Actual Rows"]] if "explain" in statement else [done.rowcount, rows]
+        except psycopg.Error as error:
+            return [error.sqlstate]
+
+    assert answer(id=practice.pk, lab=anna.lab_id) == answer(id=uuid4(), lab=uuid4())
+    bert_with_sql.commit()
+    with anna.at_work():
+        assert Practice.objects.get(pk=practice.pk).name == "Praxis der Anna"
 
 
 def test_the_only_definer_functions_are_the_known_ones_with_a_fixed_search_path(superuser):

@@ -7,8 +7,9 @@ tries every door as the app.
 
 What cannot be closed and is known: LISTEN/NOTIFY has no privilege (so DentaTool sends nothing by
 it), the planner's estimate of a table's size and the number of a transaction (the whole platform's,
-never one laboratory's), SET of session settings (each transaction begins with RESET ALL) and a role's
-right to change its own password and defaults (the next start sets them right).
+never one laboratory's), SET of session settings (each transaction begins with RESET ALL), locks on
+whole tables, and a role's right to change its own password and defaults (both can stop the service
+for all and tell nothing; the next start sets them right).
 """
 
 from dataclasses import dataclass
