@@ -320,6 +320,27 @@ def test_foreign_keys_answer_the_same_for_annas_id_as_for_nobodys(bert_with_sql,
     assert refused(bert_with_sql, insert, [bert.lab_id, uuid4()]) == "23503"
 
 
+def test_a_session_under_annas_sessions_id_keeps_hers_alive_no_longer(bert_with_sql, superuser, anna, bert):
+    anna.client()
+    asked = "select id, last_action_at from protection_session where lab_id = %s"
+    superuser.execute(
+        "update protection_session set last_action_at = now() - interval '2 minutes' where lab_id = %s", [anna.lab_id]
+    )
+    ((session, last_action),) = superuser.execute(asked, [anna.lab_id]).fetchall()
+    bert_with_sql.execute(
+        "insert into protection_session (id, lab_id, account_id, token_hash, device, origin, started_at, last_action_at,"
+        " expires_at, level, method, confirmed_at) values (%s, %s, %s, '\\x6265', '', '', now(),"
+        " now() - interval '1 minute', now() + interval '1 hour', 'full', '', now())",
+        [session, bert.lab_id, bert.owner.id],
+    )
+
+    opened = bert_with_sql.execute("select lab_id from protection.door_open_session('\\x6265', true)").fetchall()
+    bert_with_sql.commit()
+
+    assert opened == [(bert.lab_id,)]
+    assert superuser.execute(asked, [anna.lab_id]).fetchall() == [(session, last_action)]
+
+
 def test_writing_into_annas_laboratory_is_refused(bert_with_sql, anna):
     insert = (
         "insert into protection_account (id, lab_id, display_name, sign_in_name, sign_in_key, role, password_hash, active)"

@@ -84,7 +84,7 @@ BEGIN
         RETURN;
     END IF;
     IF is_action AND last_action < now() - interval '20 seconds' THEN
-        UPDATE public.protection_session s SET last_action_at = now() WHERE s.id = session_id;
+        UPDATE public.protection_session s SET last_action_at = now() WHERE s.id = session_id AND s.token_hash = wanted;
     END IF;
     RETURN NEXT;
 END $$;
@@ -132,7 +132,7 @@ BEGIN
         RETURN;
     END IF;
     IF last_used IS NULL OR last_used < now() - interval '1 minute' THEN
-        UPDATE public.protection_apitoken t SET last_used_at = now() WHERE t.id = token_id;
+        UPDATE public.protection_apitoken t SET last_used_at = now() WHERE t.id = token_id AND t.token_hash = wanted;
     END IF;
     RETURN NEXT;
 END $$;
