@@ -405,6 +405,8 @@ def test_the_only_definer_functions_are_the_known_ones_with_a_fixed_search_path(
         ("door_find_token", "dentatool_doors", "search_path=pg_catalog"),
         ("door_laboratories", "dentatool_doors", "search_path=pg_catalog"),
         ("door_open_session", "dentatool_doors", "search_path=pg_catalog"),
+        ("expire_entries", "dentatool_owner", "search_path=pg_catalog"),
+        ("expire_platform_events", "dentatool_owner", "search_path=pg_catalog"),
         ("lab", "dentatool_owner", "search_path=pg_catalog"),
         ("own_lab", "dentatool_owner", "search_path=pg_catalog"),
         ("person", "dentatool_owner", "search_path=pg_catalog"),

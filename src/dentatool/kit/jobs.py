@@ -9,6 +9,7 @@ Promise: a job is run at least once after its transaction commits, under its own
 worker at a time (row lock), each run in one transaction: a run that fails leaves nothing behind but the note of it.
 Each attempt is counted before it begins, so a job that kills its process does not do so for ever.
 Retries wait 1, 4, 16, 64 … minutes; after `MOST_ATTEMPTS` the job is marked failed and logged.
+A job that is `nightly` is enqueued for each laboratory once a day, after two in the morning or when the worker starts.
 What was done is deleted after `KEPT_DONE`, what failed after `KEPT_FAILED`, a message after `KEPT_MAIL`.
 """
 
@@ -21,6 +22,7 @@ import signal
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from datetime import time as time_of_day
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -43,6 +45,8 @@ FIRST_DELAY = timedelta(minutes=1)
 KEPT_DONE, KEPT_FAILED = timedelta(days=7), timedelta(days=90)
 KEPT_MAIL = timedelta(days=30)
 CLEAN_EVERY_S = 24 * 3600.0
+NIGHTLY_LOOK_S = 3600.0
+NIGHT = time_of_day(2)
 DIED = "ProcessDied"  # stands as the error while a job runs, and stays when nobody is left to say more
 PAUSE_S = 2.0  # between two looks when nothing is due
 AFTER_FAILURE_S = 10.0  # when the database itself does not answer
@@ -50,15 +54,18 @@ HEARTBEAT_FILE = "worker.alive"
 
 Work = Callable[..., None]
 _registry: dict[str, Work] = {}
+_nightly: set[str] = set()
 
 
-def job(name: str) -> Callable[[Work], Work]:
+def job(name: str, *, nightly: bool = False) -> Callable[[Work], Work]:
     """Register a function as the work of this name. It runs inside the laboratory's pass and one transaction."""
 
     def register(work: Work) -> Work:
         if name in _registry and _registry[name].__qualname__ != work.__qualname__:
             raise ImproperlyConfigured(f"job {name!r} is registered twice")
         _registry[name] = work
+        if nightly:
+            _nightly.add(name)
         return work
 
     return register
@@ -79,11 +86,15 @@ def work_forever(*, stop: Event | None = None, pause_s: float = PAUSE_S) -> None
     stopping = stop or _stop_on_signal()
     load_jobs()
     cleaned: float | None = None
+    looked: float | None = None
     while not stopping.is_set():
         try:
             if cleaned is None or time.monotonic() - cleaned > CLEAN_EVERY_S:
                 cleaned = time.monotonic()  # even if it fails: the work does not wait for it
                 clean_up()
+            if looked is None or time.monotonic() - looked > NIGHTLY_LOOK_S:
+                looked = time.monotonic()
+                enqueue_nightly()
             done = work_once(stopping)
             wait = 0.0 if done else pause_s
         except DatabaseFailure:
@@ -114,6 +125,23 @@ def all_laboratories() -> list[UUID]:
 def clean_up() -> int:
     """Delete each laboratory's jobs and messages that ended long ago. Returns how many."""
     return sum(_clean_up_one(lab_id) for lab_id in all_laboratories())
+
+
+def enqueue_nightly() -> int:
+    """Enqueue for each laboratory the nightly jobs that it has not had today. Returns how many. Safe to repeat."""
+    now = timezone.localtime()
+    if now.time() < NIGHT:
+        return 0
+    since = now.replace(hour=NIGHT.hour, minute=0, second=0, microsecond=0)
+    return sum(_enqueue_nightly_of(lab_id, since) for lab_id in all_laboratories())
+
+
+def _enqueue_nightly_of(lab_id: UUID, since: datetime) -> int:
+    with laboratory(lab_id):
+        had = set(Job.objects.filter(name__in=_nightly, created_at__gte=since).values_list("name", flat=True))
+        for name in sorted(_nightly - had):
+            enqueue(name)
+    return len(_nightly - had)
 
 
 def _clean_up_one(lab_id: UUID) -> int:

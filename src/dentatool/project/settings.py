@@ -130,6 +130,11 @@ try:
 except PostOfficeError as unusable:
     sys.exit(str(unusable))
 
+# Days that the trail is kept, by class; defaults and bounds: protection/audit/retention.py.
+DENTATOOL_KEEP_DAYS = {
+    kept: days for kept in ("security", "access", "business")
+    if (days := env.int(f"DENTATOOL_KEEP_{kept.upper()}_DAYS", None)) is not None
+}  # fmt: skip
 DENTATOOL_SECURITY_CONTACT = env.str("DENTATOOL_SECURITY_CONTACT", "")
 ALLOWED_HOSTS = env.list("DENTATOOL_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("DENTATOOL_ORIGINS", [])

@@ -20,8 +20,10 @@ def _protect(**_facts: object) -> None:
     """After every migrate, whoever calls it: no table stays bare, and nothing stands beside the protection."""
     from django.db import connection  # noqa: PLC0415  (models are loaded now)
 
+    from dentatool.protection.audit.retention import store_retention  # noqa: PLC0415
     from dentatool.protection.tenancy import protect_database, require_sound_database  # noqa: PLC0415
 
     protect_database()
+    store_retention()
     with connection.cursor() as cursor:
         require_sound_database(cursor)

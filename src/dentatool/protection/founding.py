@@ -7,10 +7,11 @@ from uuid import UUID
 import psycopg
 from django.conf import settings
 
+from dentatool.protection.audit import record_event
 from dentatool.protection.tenancy import laboratory
 from dentatool.protection.tenancy.internal.passes import Pass, sign
 from dentatool.protection.tenancy.internal.record import new_id
-from dentatool.protection.vault.internal.keys import create_key_ring
+from dentatool.protection.vault.internal.keys import KINDS, create_key_ring
 
 
 def found_laboratory(owner: psycopg.Connection, name: str) -> UUID:
@@ -29,6 +30,7 @@ def found_laboratory(owner: psycopg.Connection, name: str) -> UUID:
         )
     with laboratory(lab_id):
         create_key_ring(lab_id)
+        record_event("crypt_key_event", kind=", ".join(KINDS), version=1)
     return lab_id
 
 

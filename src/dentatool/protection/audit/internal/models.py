@@ -35,6 +35,8 @@ class Entry(Record):
         indexes = [
             models.Index(fields=["lab_id", "at"], name="entry_by_time"),
             models.Index(fields=["lab_id", "record_id", "at"], name="entry_by_record"),
+            models.Index(fields=["lab_id", "what", "at"], name="entry_by_what"),
+            models.Index(fields=["lab_id", "actor_id", "what", "at"], name="entry_by_person"),
         ]
 
     def __str__(self) -> str:

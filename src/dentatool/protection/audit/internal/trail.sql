@@ -71,6 +71,71 @@ END $$;
 REVOKE ALL ON FUNCTION protection.record_platform_event(text, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION protection.record_platform_event(text, jsonb) TO dentatool_app, dentatool_practice;
 
+-- How long each name is kept: written by the owner at every migrate (retention.py), readable for nobody else.
+CREATE TABLE IF NOT EXISTS protection.retention (
+    what text PRIMARY KEY,
+    kept text NOT NULL,
+    keep_days integer NOT NULL CHECK (keep_days >= 30)
+);
+REVOKE ALL ON protection.retention FROM PUBLIC;
+
+-- What is due goes, and an entry says how much. The caller chooses neither names nor days; the policies on the table
+-- still demand a valid pass of this very laboratory. A name that is no longer known is kept as long as any.
+CREATE OR REPLACE FUNCTION protection.expire_entries(most integer) RETURNS TABLE (kept text, gone bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    part text[] := protection.verified_pass();
+    own uuid := protection.writing_lab();
+    rule protection.retention;
+    deleted bigint;
+    total jsonb := '{}';
+BEGIN
+    IF own IS NULL THEN
+        RAISE EXCEPTION 'dentatool: no pass' USING ERRCODE = 'DT001';
+    END IF;
+    FOR rule IN SELECT * FROM protection.retention LOOP
+        DELETE FROM public.protection_entry WHERE lab_id = own AND id = ANY (ARRAY(
+            SELECT id FROM public.protection_entry
+            WHERE lab_id = own AND what = rule.what AND at < now() - make_interval(days => rule.keep_days)
+            ORDER BY at LIMIT most));
+        GET DIAGNOSTICS deleted = ROW_COUNT;
+        total := total || jsonb_build_object(rule.kept, coalesce((total ->> rule.kept)::bigint, 0) + deleted);
+    END LOOP;
+    DELETE FROM public.protection_entry WHERE lab_id = own AND id = ANY (ARRAY(
+        SELECT e.id FROM public.protection_entry e
+        WHERE e.lab_id = own AND NOT EXISTS (SELECT FROM protection.retention r WHERE r.what = e.what)
+          AND e.at < now() - make_interval(days => (SELECT max(keep_days) FROM protection.retention))
+        ORDER BY e.at LIMIT most));
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    total := total || jsonb_build_object('business', coalesce((total ->> 'business')::bigint, 0) + deleted);
+    IF EXISTS (SELECT FROM jsonb_each_text(total) AS one WHERE one.value <> '0') THEN
+        INSERT INTO public.protection_entry
+            (id, lab_id, at, actor_id, mode, origin, request_id, kind, what, record_id, action, changes)
+        VALUES (gen_random_uuid(), own, clock_timestamp(), nullif(part[2], '')::uuid, part[3], part[7], part[6],
+                'event', 'trail.expired', NULL, '', total);
+    END IF;
+    RETURN QUERY SELECT one.key, one.value::bigint FROM jsonb_each_text(total) AS one;
+END $$;
+
+CREATE OR REPLACE FUNCTION protection.expire_platform_events(most integer) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    deleted bigint;
+BEGIN
+    DELETE FROM public.protection_platformevent WHERE id = ANY (ARRAY(
+        SELECT e.id FROM public.protection_platformevent e LEFT JOIN protection.retention r ON r.what = e.event
+        WHERE e.at < now() - make_interval(days => coalesce(r.keep_days, (SELECT max(keep_days) FROM protection.retention)))
+        ORDER BY e.at LIMIT most));
+    GET DIAGNOSTICS deleted = ROW_COUNT;
+    IF deleted > 0 THEN
+        PERFORM protection.record_platform_event('trail.expired', jsonb_build_object('count', deleted));
+    END IF;
+    RETURN deleted;
+END $$;
+REVOKE ALL ON FUNCTION protection.expire_entries(integer), protection.expire_platform_events(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION protection.expire_entries(integer), protection.expire_platform_events(integer)
+    TO dentatool_worker;
+
 -- Records that never change: refuses whatever reaches it; the WHEN of the trigger decides.
 CREATE OR REPLACE FUNCTION protection.refuse_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog AS $$

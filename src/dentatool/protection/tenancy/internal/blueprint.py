@@ -14,7 +14,12 @@ from dentatool.protection.tenancy.internal.rules import PUBLIC_TABLES
 Catalogue = dict[tuple[str, str], str]
 
 _OWNER, _DOORS = "dentatool_owner", "dentatool_doors"
-_INNER_TABLES = ("protection.pass_secret", "public.django_migrations")
+# Tables of the protection itself and Django's own → what their primary key is.
+_INNER_TABLES = {
+    "protection.pass_secret": "only_row",
+    "protection.retention": "what",
+    "public.django_migrations": "id",
+}
 # What operations.cluster.roles makes: the roles, who is in which, and who may enter at all.
 _ROLES: Catalogue = {
     ("Rolle", "dentatool_owner"): "login",
@@ -45,9 +50,7 @@ def blueprint(records: Iterable[type[Record]]) -> Catalogue:
         guarded = table == "public.protection_laboratory"
         made["Tabelle", table] = f"r {_OWNER} {'erzwungen' if guarded else 'ohne Zeilenschutz'}"
         made["Eindeutigkeit", f"{table.split('.')[1]}_pkey an {table}"] = "über alle Labore"
-        made["Schlüssel", f"{table.split('.')[1]}_pkey an {table}"] = (
-            f"primary key ({'only_row' if table == 'protection.pass_secret' else 'id'})"
-        )
+        made["Schlüssel", f"{table.split('.')[1]}_pkey an {table}"] = f"primary key ({_INNER_TABLES.get(table, 'id')})"
     for model in records:
         made.update(_of_record(model))
     for file in (*shield._SQL, shield._DOORS):

@@ -11,8 +11,7 @@ const actions = {
   "/": () => focusSearch(),
   "?": () => openDialog("tasten"),
   e: () => follow('main .page-actions a[href$="/bearbeiten/"]'),
-  w: () => focusOn("main .page-actions .button-primary") || focusOn("main .panel-head .button-primary"),
-  p: () => focusOn('main [data-next-entry] input:not([type=hidden])'),
+  w: () => focusOn("main .page-actions .button-primary"),
 };
 // After G: where to go. What is not in the rail is not allowed.
 const places = { u: "/", a: "/auftraege/", p: "/praxen/", r: "/rechnungen/" };

@@ -1,0 +1,154 @@
+"""Every table and every event of the trail in one table: what it is about, how long it is kept, and its German words.
+
+Promise: nothing is in the trail that this table does not know (tests/protection/audit/test_vocabulary.py reads the
+program for every name that it records). Security events bear the names of the OWASP logging vocabulary where it has
+one; docs/security-events.md says when each arises and which test provokes it.
+How it could be broken: by an event whose name is put together when the program runs; the same test refuses those.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from django.db.models import TextChoices
+
+
+class Topic(TextChoices):
+    """What an entry is about: the trail page filters by it (TOM 6, sentence by sentence)."""
+
+    SIGN_IN = "anmeldung", "Anmeldungen"
+    MASTER = "stammdaten", "Stammdaten"
+    ORDERS = "auftraege", "Aufträge und Rechnungen"
+    RIGHTS = "rechte", "Konten und Rechte"
+    ADMIN = "verwaltung", "Verwaltung und Einsicht"
+    SECURITY = "sicherheit", "Sicherheitsereignisse"
+
+
+class Kept(TextChoices):
+    """How long an entry is kept; protection/audit/retention.py has the days."""
+
+    SECURITY = "security", "Sicherheit"
+    ACCESS = "access", "Zugriffe"
+    BUSINESS = "business", "Geschäftsvorfälle"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What is known of one name. Tables have no German here: their models have."""
+
+    topic: Topic
+    kept: Kept
+    german: str = ""
+
+
+def _tables(topic: Topic, kept: Kept, *names: str) -> dict[str, Word]:
+    return {name: Word(topic, kept) for name in names}
+
+
+def _events(topic: Topic, kept: Kept, german: Mapping[str, str]) -> dict[str, Word]:
+    return {name: Word(topic, kept, words) for name, words in german.items()}
+
+
+WORDS: dict[str, Word] = {
+    **_tables(
+        Topic.RIGHTS, Kept.BUSINESS,
+        "protection_account", "protection_laboratoryrole", "protection_accesslink", "protection_apitoken",
+    ),
+    # A session's rows hold device and network address of a person: of use for a while, then only a burden.
+    **_tables(Topic.SIGN_IN, Kept.ACCESS, "protection_session"),
+    **_tables(
+        Topic.MASTER, Kept.BUSINESS,
+        "practices_practice", "practices_dentist", "practices_knownlocation", "catalogue_pricelist", "catalogue_price",
+        "catalogue_article", "catalogue_servicechain", "catalogue_chainline", "team_laboratoryprofile",
+        "orders_patient",
+    ),
+    **_tables(
+        Topic.ORDERS, Kept.BUSINESS,
+        "orders_order", "orders_ordertooth", "orders_position", "orders_ordercounter", "billing_invoice",
+        "billing_invoiceline", "billing_numberrange", "billing_xmlexport",
+    ),
+    **_tables(
+        Topic.ADMIN, Kept.ACCESS, "kit_job", "kit_mail", "team_trailreading", "team_trailexport", "team_trailexportpart",
+    ),
+    **_events(
+        Topic.SIGN_IN, Kept.SECURITY,
+        {
+            "authn_login_success": "Angemeldet",
+            "authn_login_fail": "Anmeldung abgewiesen",
+            "authn_logout": "Abgemeldet",
+        },
+    ),
+    **_events(
+        Topic.SECURITY, Kept.SECURITY,
+        {
+            "authz_fail": "Zugriff ohne Recht abgewiesen",
+            "ctx_forged": "Gefälschter Laborausweis abgewiesen",
+            "ctx_expired": "Abgelaufener Laborausweis abgewiesen",
+            "decrypt_fail": "Versiegelter Wert nicht lesbar",
+            "shield_restored": "Schutz der Datenbank wiederhergestellt",
+        },
+    ),
+    **_events(
+        Topic.ADMIN, Kept.ACCESS, {"trail.viewed": "Protokoll eingesehen"},
+    ),
+    **_events(
+        Topic.ADMIN, Kept.BUSINESS,
+        {
+            "trail.exported": "Protokoll ausgegeben",
+            "trail.export_fetched": "Ausgabe des Protokolls heruntergeladen",
+            "trail.expired": "Abgelaufene Protokolleinträge gelöscht",
+            "sys_admin": "Kommando auf dem Server",
+            "sys_startup": "Programm gestartet",
+            "sys_shutdown": "Programm beendet",
+            "crypt_key_event": "Schlüssel angelegt",
+        },
+    ),
+    **_events(
+        Topic.ORDERS, Kept.ACCESS,
+        {
+            "invoice.xml_downloaded": "XML-Datei heruntergeladen",
+            "invoice.pdf_opened": "Rechnung als PDF geöffnet",
+        },
+    ),
+}  # fmt: skip
+
+# The names of facts that events carry. Facts are ids, counts and words of the program, never personal data.
+FACTS: dict[str, str] = {
+    "account": "Konto",
+    "permission": "Recht",
+    "path": "Adresse",
+    "where": "Stelle",
+    "entries": "Einträge",
+    "format": "Format",
+    "version": "Fassung",
+    "bytes": "Bytes",
+    "count": "Anzahl",
+    "what": "Was",
+    "request": "Vorgang",
+    "origin": "Netzadresse",
+    "kind": "Art",
+    "security": "Sicherheit",
+    "access": "Zugriffe",
+    "business": "Geschäftsvorfälle",
+    "purpose": "Zweck",
+    "topic": "Art",
+    "person": "Person",
+    "since": "Von",
+    "until": "Bis",
+    "record": "Datensatz",
+    "vorgang": "Vorgang",
+    "sha256": "Prüfsumme (SHA-256)",
+    "command": "Kommando",
+    "arguments": "Angaben",
+    "result": "Ergebnis",
+    "user": "Benutzer am Server",
+}
+
+
+def names_of(topic: str) -> list[str]:
+    """Everything that this topic is about."""
+    return [name for name, word in WORDS.items() if word.topic == topic]
+
+
+def german(names: Iterable[str]) -> dict[str, str]:
+    """The events among these names, in German."""
+    return {name: WORDS[name].german for name in names if name in WORDS and WORDS[name].german}
