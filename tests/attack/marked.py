@@ -23,7 +23,7 @@ class Marked:
         """Pages with much of the laboratory's own data on them: lists, searches, records, files, the trail."""
         return [
             *("/", "/auftraege/?status=alle&namen=1", "/patienten/", "/praxen/", "/rechnungen/", "/preise/"),
-            *("/leistungen/", "/ketten/", "/auftraege/neu/", "/protokoll/", "/labor/"),
+            *("/leistungen/", "/ketten/", "/auftraege/neu/", "/protokoll/?topic=stammdaten", "/labor/"),
             f"/auftraege/?suche={self.marker}",
             f"/patienten/?suche={self.marker}",
             f"/auftraege/{self.orders[0]}/",

@@ -49,7 +49,7 @@ def own(server: LiveServer, location: str) -> bool:
 def test_no_spelling_of_a_page_serves_it_to_somebody_without_permission(live_server: LiveServer, anna: Any) -> None:
     marker = marker_of("ANNA")
     fill(anna, marker, 3)
-    owner, courier = anna._session_token("owner"), anna._session_token("courier")
+    owner, courier = anna.reading_token("owner"), anna._session_token("courier")
     assert ask(live_server, "/protokoll/", owner)[0] == 200
     assert ask(live_server, "/protokoll/", courier)[0] == 403
     assert marker in ask(live_server, "/praxen/", owner)[2]

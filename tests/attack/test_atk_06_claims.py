@@ -35,7 +35,7 @@ def seen(answer: Answer) -> tuple[int, str | None, str]:
 
 def test_no_header_makes_anna_somebody_else(line: Line, both: tuple[Marked, Marked]) -> None:
     anna, bert = both
-    session, foreign = anna.lab._session_token("owner"), str(bert.lab.lab_id)
+    session, foreign = anna.lab.reading_token("owner"), str(bert.lab.lab_id)
     claims = {
         **dict.fromkeys(("X-Tenant", "X-Lab-Id", "X-Laboratory", "X-Organization-Id", "Dentatool-Pass"), foreign),
         **dict.fromkeys(("X-Forwarded-User", "Remote-User", "X-Remote-User", "X-User"), bert.lab.owner.sign_in_name),
@@ -79,7 +79,7 @@ def test_a_second_session_beside_the_own_is_not_mixed_with_it(line: Line, both: 
 
 def test_no_method_but_those_of_a_page_does_anything(line: Line, both: tuple[Marked, Marked], superuser: Any) -> None:
     anna, _bert = both
-    session = anna.lab._session_token("owner")
+    session = anna.lab.reading_token("owner")
     before = fingerprint(superuser, anna.lab.lab_id)
     for method in METHODS:
         for address in (*anna.addresses(), f"/rechnungen/{anna.draft}/ausstellung/", "/static/", "/healthz"):
@@ -97,7 +97,7 @@ def test_no_method_but_those_of_a_page_does_anything(line: Line, both: tuple[Mar
 
 def test_head_says_what_get_says_without_the_page(line: Line, both: tuple[Marked, Marked]) -> None:
     anna, _bert = both
-    session = anna.lab._session_token("owner")
+    session = anna.lab.reading_token("owner")
     for address in anna.addresses():
         head, get = line.ask("HEAD", address, session), line.ask("GET", address, session)
         assert (head.status, head.body) == (get.status, b"")

@@ -88,7 +88,7 @@ def test_wherever_a_connection_breaks_the_answer_is_german_and_the_next_one_work
     two: tuple[Marked, Marked], superuser: psycopg.Connection, how: str
 ) -> None:
     anna, bert = two
-    for_anna, for_bert = anna.lab.client("owner"), bert.lab.client("owner")
+    for_anna, for_bert = anna.lab.reading_trail("owner"), bert.lab.reading_trail("owner")
     for_anna.raise_request_exception = False
     broken, statuses = 0, set()
     for method, address, data in requests_of(anna):

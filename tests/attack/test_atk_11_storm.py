@@ -81,7 +81,7 @@ def test_anna_and_bert_never_meet_while_everything_breaks(
     anna: Any, bert: Any, storm: tuple[LiveServer, set[int]], superuser: psycopg.Connection, superuser_dsn: str
 ) -> None:
     both = [fill(anna, marker_of("ANNA"), 28), fill(bert, marker_of("BERT"), 28)]
-    sessions = [marked.lab.client("owner").cookies[COOKIE].value for marked in both]
+    sessions = [marked.lab.reading_token("owner") for marked in both]
     server, spare = storm
     seen: Counter[int] = Counter()
     wrong: list[str] = []

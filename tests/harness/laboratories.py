@@ -78,6 +78,18 @@ class Laboratory:
         client.cookies[COOKIE] = self._session_token(role)
         return client
 
+    def reading_trail(self, role: str = "owner") -> Any:
+        """The same, after saying what the trail is read for."""
+        client = self.client(role)
+        assert client.post("/protokoll/zweck/", {"purpose": "routine"}).status_code == 302
+        return client
+
+    def reading_token(self, role: str = "owner") -> str:
+        """The session of such a browser, for requests on the wire."""
+        from dentatool.protection.access.internal.sessions import COOKIE
+
+        return str(self.reading_trail(role).cookies[COOKIE].value)
+
     def _session_token(self, role: str) -> str:
         """A session as sign_in makes it, without the quarter second of hashing."""
         from django.test import RequestFactory

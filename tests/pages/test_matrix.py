@@ -7,12 +7,14 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from django.apps import apps
 from django.urls import URLResolver, get_resolver
+from django.utils import timezone
 
 from billing.conftest import make_order
 from dentatool.protection.access import PUBLIC, Role
@@ -38,6 +40,7 @@ RECORDS = {
     "servicechain": "chain",
     "chain_line_new": "chain",
     "chain": "chain_line",
+    "trail_export_file": "trail_export",
 }
 
 
@@ -107,8 +110,18 @@ def records_of(lab: Any) -> dict[str, UUID]:
             "article": Article.objects.first(),
             "chain": ServiceChain.objects.first(),
             "chain_line": ChainLine.objects.first(),
+            "trail_export": fetchable_export(lab),
         }
         return {name: record.pk for name, record in made.items()}
+
+
+def fetchable_export(lab: Any) -> Any:
+    """An export of the trail that its owner may fetch."""
+    from dentatool.team.models import TrailExport
+
+    return TrailExport.objects.create(
+        account_id=lab.owner.id, file_format="csv", state="ready", expires_at=timezone.now() + timedelta(days=1)
+    )
 
 
 ABSENT = {name: uuid4() for name in {*RECORDS.values(), "position", "order"}}

@@ -29,6 +29,7 @@ class Visitor:
             raise Failure(f"Die Anmeldung im Messlabor ist gescheitert ({status}).")
         _status, page = self._send(("GET", "/auftraege/neu/", ""))
         self.token = self._token_in(page)
+        self._send(("POST", "/protokoll/zweck/", urlencode({"purpose": "routine", "csrfmiddlewaretoken": self.token})))
 
     @property
     def cookie(self) -> str:

@@ -1,0 +1,71 @@
+"""Pages to order an export of the trail and to fetch it."""
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from dentatool.kit.addresses import url
+from dentatool.kit.forms import Form
+from dentatool.protection.access import Permission, page
+from dentatool.protection.audit import record_event
+from dentatool.team.trail.exporting import exports_of, file_of, order_export
+from dentatool.team.trail.finding import TrailFilter
+from dentatool.team.trail.models import ExportState, TrailExport
+from dentatool.team.trail.words import people_of_laboratory
+
+
+class FormatForm(Form):
+    """What the file is for decides its form."""
+
+    file_format = forms.ChoiceField(
+        label="Format",
+        choices=[("csv", "Tabelle (CSV) für Excel und LibreOffice"), ("jsonl", "JSON Lines für Programme und Prüfer")],
+        widget=forms.RadioSelect,
+        initial="csv",
+    )
+
+
+@page(Permission.TRAIL_EXPORT, fresh=True)
+@require_http_methods(["GET", "HEAD", "POST"])
+def export(request: HttpRequest) -> HttpResponse:
+    """Filter and format; what was ordered lately stands below."""
+    filter_form = TrailFilter(request.POST or request.GET, people=people_of_laboratory())
+    form = FormatForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid() and filter_form.is_valid():
+        order_export(filter_form.wanted(), form.cleaned_data["file_format"], by=request.person.id)  # type: ignore[attr-defined]
+        return redirect(url("trail_export"))
+    facts = {"form": form, "filter": filter_form}
+    status = 422 if request.method == "POST" or not filter_form.is_valid() else 200
+    return render(request, "team/trail_export.html", facts | _ordered(request), status=status)
+
+
+@page(Permission.TRAIL_EXPORT, fresh=True)
+@require_safe
+def ordered(request: HttpRequest) -> HttpResponse:
+    """The part of the page that changes while the background works."""
+    return render(request, "team/_trail_exports.html", _ordered(request))
+
+
+@page(Permission.TRAIL_EXPORT, fresh=True)
+@require_safe
+def fetch(request: HttpRequest, pk: object) -> HttpResponse:
+    """The file. For the person alone who ordered it; for everybody else it does not exist."""
+    found = get_object_or_404(
+        TrailExport,
+        pk=pk,
+        account_id=request.person.id,  # type: ignore[attr-defined]
+        state=ExportState.READY,
+        expires_at__gt=timezone.now(),
+    )
+    record_event("trail.export_fetched", found, entries=found.entries, sha256=found.sha256)
+    response = HttpResponse(file_of(found), content_type="application/zip")
+    name = f"protokoll-{timezone.localtime(found.created_at):%Y-%m-%d-%H%M}.zip"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _ordered(request: HttpRequest) -> dict[str, object]:
+    found = exports_of(request.person.id)  # type: ignore[attr-defined]
+    return {"exports": found, "is_waiting": any(each.state == ExportState.WAITING for each in found)}
