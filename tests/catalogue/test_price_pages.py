@@ -119,14 +119,6 @@ def test_fifty_megabytes_are_refused_without_being_kept(anna, upload):
     assert lists_of(anna) == []
 
 
-def test_the_file_is_asked_for_in_earnest(anna):
-    asked = anna.client().get(IMPORT).content.decode()
-    refused = anna.client().post(IMPORT, {"lab_type": "gewerbe"})
-
-    assert "freiwillig" not in asked
-    assert refused.context["form"].errors["file"] == ["Bitte eine Datei wählen."]
-
-
 @pytest.mark.parametrize("held", ["", "kein base64!", "AAAA", "QUJD" * 400_000])
 def test_a_carried_file_that_was_tampered_with_is_refused(anna, held):
     answer = anna.client().post(

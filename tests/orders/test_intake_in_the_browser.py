@@ -103,36 +103,6 @@ def test_an_order_is_taken_in_by_keyboard_alone(keyboard, browser_page, house):
         assert [each.number for each in order.positions.all()] == ["0010", "1024", "9330"]
 
 
-def test_from_the_order_to_its_invoice_no_mouse_is_needed(keyboard, browser_page, house):
-    page = browser_page
-    page.focus("[name=practice]")
-    keyboard.type("1001")
-    page.focus("[name=patient_name]")
-    keyboard.type("Rosina Müller")
-    page.focus("[name=due_on]")
-    keyboard.type("+7")
-    page.focus("[name=work]")
-    keyboard.type("Reparatur")
-    keyboard.press("Control+Enter")
-    page.wait_for_selector("#neue-position [name=number]:focus")  # no chain, no lines: they come next
-    keyboard.type("8090")
-    keyboard.press("Enter")
-    page.wait_for_selector("table.positions >> text=809 0")
-
-    page.wait_for_selector("#neue-position [name=number]:focus")
-    page.evaluate("document.activeElement.blur()")
-    keyboard.press("p")
-    assert at(page) == "number"
-    for step in ("Arbeit beginnen", "Fertig melden", "Als geliefert melden", "Rechnung erstellen"):
-        page.evaluate("document.activeElement.blur()")
-        page.get_by_role("button", name=step).first.wait_for()
-        keyboard.press("w")
-        assert page.evaluate("document.activeElement.textContent.trim()") == step
-        keyboard.press("Enter")
-
-    page.get_by_role("heading", name="Rechnungsentwurf").wait_for()
-
-
 def test_a_known_patient_is_chosen_with_the_arrow_keys(keyboard, browser_page, house):
     take_in_first(house)
     page = browser_page

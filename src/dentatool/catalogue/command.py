@@ -7,6 +7,7 @@ from uuid import UUID
 from dentatool.catalogue import importing
 from dentatool.catalogue.price_file import MOST_BYTES, PriceFile, PriceFileError, read_price_file
 from dentatool.kit.errors import NotYet
+from dentatool.protection.audit import record_event
 from dentatool.protection.tenancy import laboratory
 from dentatool.team.queries import profile
 
@@ -17,6 +18,7 @@ def import_file(path: Path, lab_id: UUID, *, activate: bool = False) -> int:
         with path.open("rb") as file:
             found = read_price_file(path.name, file.read(MOST_BYTES + 1))
         with laboratory(lab_id):
+            record_event("sys_admin", command="prices import")
             lines = _take_over(found, activate=activate)
     except OSError:
         sys.stderr.write(

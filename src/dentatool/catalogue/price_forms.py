@@ -22,7 +22,7 @@ class ImportForm(Form):
 
     file = forms.FileField(
         label="Preisdatei der KZV",
-        error_messages={"required": "Bitte eine Datei wählen."},
+        required=False,
         allow_empty_file=True,
         help_text="CSV, wie die KZV sie veröffentlicht, zum Beispiel 11la0126.csv.",
         widget=forms.FileInput(attrs={"accept": ".csv,.txt"}),
@@ -36,10 +36,6 @@ class ImportForm(Form):
     held_content = forms.CharField(widget=forms.HiddenInput, required=False, max_length=MOST_BYTES * 4 // 3 + 4)
 
     found: PriceFile | None = None
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["file"].required = not self.data.get("held_content")  # once read, the page carries it
 
     def clean(self) -> dict[str, Any]:
         """Read the file; what it says itself fills the empty fields, what nobody says is asked for."""
@@ -59,15 +55,17 @@ class ImportForm(Form):
 
     def _read(self, cleaned: dict[str, Any]) -> None:
         upload = cleaned.get("file")
-        if {"file", "held_content"} & self.errors.keys():
+        if "file" in self.errors:
             return
         try:
             if upload is not None:
                 if upload.size > MOST_BYTES:
                     raise ValidationError(TOO_LARGE)
                 name, data = upload.name[-LONGEST_NAME:], upload.read()
-            else:
+            elif cleaned.get("held_content"):
                 name, data = cleaned.get("held_name") or "", base64.b64decode(cleaned["held_content"], validate=True)
+            else:
+                raise ValidationError("Bitte eine Datei wählen.")
             self.found = read_price_file(name, data)
         except (PriceFileError, ValidationError) as reason:
             self.add_error("file", reason.messages[0] if isinstance(reason, ValidationError) else str(reason))

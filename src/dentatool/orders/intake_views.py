@@ -44,8 +44,7 @@ def new(request: HttpRequest) -> HttpResponse:
             _tell(request, order)
             tell_receipt(request, form.received_for_due)
             _tell_number(request, order, form.pseudonym_taken)
-            # Without a service chain there are no lines yet: the first one is what comes next.
-            return redirect(order if form.chain else f"{order.get_absolute_url()}#id_number")
+            return redirect(order)
     return _form_page(request, form, status=422)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from dentatool.project.console import Failure, fail
+from dentatool.project.noted import do_noted
 
 # name: (module, what it does). The module offers `arguments(parser)` and `call(options) -> exit code`.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -18,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "keys": ("keys", "Schlüssel der Labore prüfen"),
     "prices": ("prices", "Preisdateien der KZVen einlesen"),
     "xml": ("xml", "Laborabrechnungsdaten prüfen (ohne Datenbank)"),
+    "audit": ("audit", "Ereignisse der Plattform lesen"),
     "doctor": ("diagnose", "Prüfen, was an dieser Installation nicht stimmt und wie es zu beheben ist"),
     "manage": ("manage", "Ein Django-Kommando ausführen, etwa: dentatool manage check"),
 }
@@ -42,12 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     elif rest:
         parser.error(f"unbekannte Angabe: {' '.join(rest)}")
     try:
-        code = import_module(f"dentatool.project.{COMMANDS[options.command][0]}").call(options)
+        command = import_module(f"dentatool.project.{COMMANDS[options.command][0]}")
+        code = do_noted(options, given, lambda: int(command.call(options)))
     except Failure as failure:
         return fail(str(failure))
     except KeyboardInterrupt:
         return 130
-    return int(code)
+    return code
 
 
 if __name__ == "__main__":

@@ -32,7 +32,9 @@ def call(options: argparse.Namespace) -> int:
 
 def _create(options: argparse.Namespace) -> int:
     start_django("app")
+    from dentatool.protection.audit import record_event  # noqa: PLC0415
     from dentatool.protection.founding import connect_as_owner  # noqa: PLC0415
+    from dentatool.protection.tenancy import laboratory  # noqa: PLC0415
     from dentatool.team.founding import FirstAccount, create_laboratory  # noqa: PLC0415
     from dentatool.team.models import Region  # noqa: PLC0415
 
@@ -49,6 +51,8 @@ def _create(options: argparse.Namespace) -> int:
         lab_id = create_laboratory(
             owner, options.name.strip(), first, region=region, place=options.place, lab_type=options.lab_type
         )
+    with laboratory(lab_id):
+        record_event("sys_admin", command="tenant create")
     say(f"Labor angelegt: {lab_id}  {options.name.strip()}")
     say(f"Anmeldung:      {first.sign_in_name}  Passwort {password}  (wird nur jetzt gezeigt)")
     return 0
