@@ -1,6 +1,7 @@
 """ATK-09: laboratory Bert runs arbitrary SQL in the app's own role. Not a fact about Anna comes out."""
 
 import time
+from datetime import timedelta
 from uuid import uuid4
 
 import psycopg
@@ -188,6 +189,7 @@ def test_a_reading_pass_cannot_write(app_connection, anna):
         "select * from protection.pass_secret",
         "select protection.verified_pass()",
         "select protection.audit_rows()",
+        "select protection.audit_new_orders_order()",
         "select * from protection.door_laboratories()",
         "select * from protection.door_due_labs()",
         "create function pg_temp.leak(text) returns bool language sql as 'select true'",
@@ -396,7 +398,14 @@ def test_the_only_definer_functions_are_the_known_ones_with_a_fixed_search_path(
         " where p.prosecdef and n.nspname not in ('pg_catalog', 'information_schema') order by 1"
     ).fetchall()
 
-    assert found == [
+    # One for each table, made by the shield; the inspection knows every letter of them.
+    new_rows = [(name, *rest) for name, *rest in found if name.startswith("audit_new_")]
+    audited = {model._meta.db_table for model in apps.get_models() if issubclass(model, Record) and model.audited}
+    assert {name for name, *_ in new_rows} >= {f"audit_new_{table}" for table in audited}
+    assert {tuple(rest) for _, *rest in new_rows} == {
+        ("dentatool_owner", "search_path=pg_catalog,plan_cache_mode=force_generic_plan")
+    }
+    assert [each for each in found if each not in new_rows] == [
         ("any_lab", "dentatool_owner", "search_path=pg_catalog"),
         ("audit_rows", "dentatool_owner", "search_path=pg_catalog,plan_cache_mode=force_generic_plan"),
         ("door_due_labs", "dentatool_doors", "search_path=pg_catalog"),
@@ -437,3 +446,26 @@ def test_copying_a_table_out_copies_own_rows_only(bert_with_sql, anna, bert):
         copied = {bytes(row).decode().strip() for row in rows}
 
     assert copied == {str(bert.lab_id)}
+
+
+@pytest.mark.parametrize("stamps", ["now()", "clock_timestamp()", "statement_timestamp()", "'2020-01-01'", "null"])
+def test_a_new_row_has_the_stamps_of_its_own_moment_whatever_it_claims(stamps, bert_with_sql, bert):
+    created, changed, version = bert_with_sql.execute(
+        "insert into orders_ordercounter (id, lab_id, created_at, changed_at, version, year, last)"
+        f" values (gen_random_uuid(), %s, {stamps}, {stamps}, 7, 2031, 0)"
+        " returning created_at - statement_timestamp(), changed_at - statement_timestamp(), version",
+        [bert.lab_id],
+    ).fetchone()
+
+    assert version == 1
+    assert timedelta(0) <= created == changed < timedelta(seconds=1)
+
+
+def test_a_statement_that_waits_gives_its_rows_no_older_stamps(bert_with_sql, bert):
+    (late,) = bert_with_sql.execute(
+        "insert into orders_ordercounter (id, lab_id, year, last)"
+        " select gen_random_uuid(), %s, 2031, 0 from pg_sleep(1.2) returning created_at - statement_timestamp()",
+        [bert.lab_id],
+    ).fetchone()
+
+    assert late >= timedelta(seconds=1)

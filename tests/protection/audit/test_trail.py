@@ -1,13 +1,19 @@
 """The database writes the trail, whatever road a change takes; nobody takes anything back."""
 
+from datetime import date
+
 import psycopg
 import pytest
 from django.db import connection, models
 
+from dentatool.kit.models import Job
+from dentatool.orders.models import Order, Patient
 from dentatool.practices.models import Practice
 from dentatool.protection.access import Account
 from dentatool.protection.audit import Entry, history_of, record_event
 from dentatool.protection.tenancy.internal.passes import Pass, sign
+
+STAMPS = {"id", "lab_id", "created_at", "changed_at", "version"}
 
 
 def practice(**facts):
@@ -22,6 +28,29 @@ def test_a_new_record_is_in_the_trail_with_person_and_place(anna):
 
     assert (entry.action, entry.actor_id, entry.origin) == ("insert", anna.technician.id, "192.0.2.1")
     assert entry.changes["name"] == [None, "Praxis am Inn"]
+
+
+def test_the_entry_of_a_new_record_holds_every_column_that_is_not_empty(anna, superuser):
+    """Whatever the kind of column: numbers, days, documents, ciphertexts, references."""
+    with anna.at_work():
+        made = [practice(skonto_days=14)]
+        patient = Patient.objects.create(practice=made[0], name="Rosina Müller", birth_date=date(1970, 2, 1))
+        order = Order.objects.create(number="26-0001", practice=made[0], patient=patient, due_on=date(2026, 12, 1),
+                                     received_on=date(2026, 11, 23), remarks="bitte {\"nicht\": null}")  # fmt: skip
+        made += [
+            patient,
+            order,
+            Job.objects.create(name="x", facts={"a": None, "b": [None, 1]}),
+            Job.objects.create(name="y"),
+        ]
+        entries = [history_of(each).get().changes for each in made]
+
+    for record, changes in zip(made, entries, strict=True):
+        (row,) = superuser.execute(
+            f"select to_jsonb(t) from {record._meta.db_table} t where lab_id = %s and id = %s", [anna.lab_id, record.pk]
+        ).fetchone()
+        kept = {key: value for key, value in row.items() if key not in STAMPS and value is not None}
+        assert changes == {key: [None, value] for key, value in kept.items()}
 
 
 def test_a_change_shows_old_and_new_of_the_changed_columns_only(anna):

@@ -7,9 +7,10 @@ DROP FUNCTION IF EXISTS protection.write_entry(text, text, uuid, text, jsonb);
 -- Both writers below run as the owner, because the app itself may not insert; the policy on the table still
 -- demands a valid pass for the same laboratory.
 
--- After every statement that changes Records, one entry for each changed row, all at once: a trigger for
+-- After every statement that changes or deletes Records, one entry for each row, all at once: a trigger for
 -- each row would check the pass and plan its INSERT again and again. TG_ARGV: columns whose change alone is
 -- not worth an entry; with "!" before the name, columns whose change is noted but whose value is a secret.
+-- New rows have a function for each table, written by tenancy/internal/shield.py, that makes the same entries.
 CREATE OR REPLACE FUNCTION protection.audit_rows() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -20,13 +21,13 @@ DECLARE
     part text[];
 BEGIN
     -- Which of the two sets of rows exists depends on the trigger; a branch that is not taken is not parsed.
-    IF TG_OP = 'INSERT' THEN
-        after := ARRAY(SELECT to_jsonb(new_row) FROM new_rows AS new_row);
-    ELSIF TG_OP = 'DELETE' THEN
+    IF TG_OP = 'DELETE' THEN
         before := ARRAY(SELECT to_jsonb(old_row) FROM old_rows AS old_row);
     ELSE -- the stamp sees to it that a row keeps its id
-        SELECT array_agg(to_jsonb(old_row)), array_agg(to_jsonb(new_row)) INTO before, after
-        FROM old_rows AS old_row JOIN new_rows AS new_row USING (id);
+        SELECT array_agg(was), array_agg(becomes) INTO before, after
+        FROM old_rows AS old_row JOIN new_rows AS new_row USING (id),
+             LATERAL (SELECT to_jsonb(old_row) AS was, to_jsonb(new_row) AS becomes) AS pair
+        WHERE was - (quiet || '{changed_at,version}') <> becomes - (quiet || '{changed_at,version}');
     END IF;
     IF coalesce(cardinality(before), cardinality(after), 0) = 0 THEN
         RETURN NULL;

@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from django.db import models
 
@@ -53,11 +52,17 @@ def blueprint(records: Iterable[type[Record]]) -> Catalogue:
         made["Schlüssel", f"{table.split('.')[1]}_pkey an {table}"] = f"primary key ({_INNER_TABLES.get(table, 'id')})"
     for model in records:
         made.update(_of_record(model))
-    for file in (*shield._SQL, shield._DOORS):
-        made.update(_functions(file))
-    for statement in shield._DOORS.read_text().split(";"):
+    doors = shield._DOORS.read_text()
+    ours = [
+        *(file.read_text() for file in shield._SQL),
+        *(shield.trail_of_new_rows(each) for each in records if each.audited),
+    ]
+    for text in ours:
+        made.update(_functions(text, _OWNER))
+    made.update(_functions(doors, _DOORS))
+    for statement in doors.split(";"):
         made.update(_policy(statement))
-    made.update(_rights())
+    made.update(_rights([*ours, doors]))
     return {name: plain(value) for name, value in made.items()}
 
 
@@ -131,10 +136,9 @@ _FUNCTION = re.compile(
 )
 
 
-def _functions(file: Path) -> Iterator[tuple[tuple[str, str], str]]:
-    """Name, rights, settings and a checksum of the body of each function in one of our files."""
-    owner = _DOORS if file == shield._DOORS else _OWNER
-    for name, arguments, language, how, body in _FUNCTION.findall(file.read_text()):
+def _functions(text: str, owner: str) -> Iterator[tuple[tuple[str, str], str]]:
+    """Name, rights, settings and a checksum of the body of each function that this SQL makes."""
+    for name, arguments, language, how, body in _FUNCTION.findall(text):
         definer = "definer" if "SECURITY DEFINER" in how else "invoker"
         volatility = (re.findall("STABLE|IMMUTABLE", how) or ["VOLATILE"])[0]
         settings = ",".join(f"{key}={value}" for key, value in re.findall(r"SET (\w+) = (\w+)", how))
@@ -142,11 +146,10 @@ def _functions(file: Path) -> Iterator[tuple[tuple[str, str], str]]:
         yield ("Funktion", f"{name}({arguments})"), f"{owner} {language} {definer} {volatility} {settings} {checksum}"
 
 
-def _rights() -> Iterator[tuple[tuple[str, str], str]]:
-    """What is left when the GRANTs and REVOKEs of our files have run one after the other."""
+def _rights(texts: Iterable[str]) -> Iterator[tuple[tuple[str, str], str]]:
+    """What is left when the GRANTs and REVOKEs of our SQL have run one after the other."""
     held: dict[tuple[str, str], set[str]] = {}
-    for file in (*shield._SQL, shield._DOORS):
-        text = re.sub(r"--.*", "", file.read_text())
+    for text in (re.sub(r"--.*", "", each) for each in texts):
         for function in _FUNCTION.finditer(text):
             types = ",".join(part.split()[-1] for part in function[2].split(",") if part.strip())
             held[f"{function[1]}({types})", "alle"] = {"execute"}  # PostgreSQL's own default

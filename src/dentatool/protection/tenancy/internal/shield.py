@@ -21,6 +21,9 @@ _HERE = Path(__file__).parent
 _SQL = (_HERE / "sql" / "passes.sql", _HERE.parents[1] / "audit" / "internal" / "trail.sql")
 _DOORS = _HERE.parents[1] / "access" / "internal" / "doors.sql"
 _HMAC_BLOCK = 64
+_NEW_ROWS = "audit_new_"  # with the table's name: its function for new rows
+_NOT_IN_TRAIL = {"id", "lab_id", "created_at", "changed_at", "version"}  # as in audit_rows
+_PAIRS = 40  # a function takes at most a hundred arguments
 
 
 def protect_database() -> None:
@@ -46,6 +49,7 @@ def protect_database() -> None:
         for model in records:
             for statement in _tie_to_own_laboratory(model, _constraints_of(cursor, model._meta.db_table)):
                 cursor.execute(statement)
+        _drop_forgotten(cursor, tables)
         cursor.execute(_DOORS.read_text())
         assert not (bare := _unprotected(cursor, tables)), f"without forced row-level security: {bare}"
         for model in records:
@@ -56,6 +60,17 @@ def protect_database() -> None:
 def grants_on(model: type[Record]) -> dict[str, tuple[str, ...]]:
     """What each role of the program's own may do with this table."""
     return {"dentatool_app": model.grants, PRACTICE_ROLE: practice_scope.grants_of(model)}
+
+
+def _drop_forgotten(cursor: Any, tables: list[str]) -> None:
+    """Functions of tables that the program no longer has."""
+    cursor.execute(
+        "select proname from pg_proc where pronamespace = 'protection'::regnamespace and starts_with(proname, %s)"
+        " and not proname = any(%s)",
+        [_NEW_ROWS, [f"{_NEW_ROWS}{table}" for table in tables]],
+    )
+    for (name,) in cursor.fetchall():
+        cursor.execute(f'drop function protection."{name}"() cascade')
 
 
 def _pads(key: bytes) -> tuple[bytes, bytes]:
@@ -116,27 +131,78 @@ def _hide_statistics(model: type[Record]) -> Iterator[str]:
 def _triggers(model: type[Record]) -> Iterator[str]:
     table = model._meta.db_table
     for name in (
-        *("stamp", "audit_insert", "audit_update", "audit_delete"),
+        *("stamp", "stamp_insert", "audit_insert", "audit_update", "audit_delete"),
         *("frozen", "frozen_from_birth", "frozen_truncate"),
     ):
         yield f'drop trigger if exists dentatool_{name} on "{table}"'
     if model.audited:
         skip = ", ".join(f"'{column}'" for column in (*model.audit_skip, *(f"!{name}" for name in model.audit_hide)))
         yield (
-            f'create trigger dentatool_stamp before insert or update on "{table}" '
+            f'create trigger dentatool_stamp before update on "{table}" '
             "for each row execute function protection.stamp()"
         )
-        for action, rows in (
-            ("insert", "new table as new_rows"),
-            ("update", "old table as old_rows new table as new_rows"),
-            ("delete", "old table as old_rows"),
+        # A new row that took its columns' defaults, at once, has the right stamps already.
+        yield (
+            f'create trigger dentatool_stamp_insert before insert on "{table}" for each row '
+            "when (new.created_at is distinct from statement_timestamp() or "
+            "new.changed_at is distinct from statement_timestamp() or new.version is distinct from 1 or "
+            "clock_timestamp() > statement_timestamp() + '00:00:01'::interval) execute function protection.stamp()"
+        )
+        yield trail_of_new_rows(model)
+        for action, rows, function in (
+            ("insert", "new table as new_rows", f"{_NEW_ROWS}{table}()"),
+            ("update", "old table as old_rows new table as new_rows", f"audit_rows({skip})"),
+            ("delete", "old table as old_rows", f"audit_rows({skip})"),
         ):
             yield (
                 f'create trigger dentatool_audit_{action} after {action} on "{table}" referencing {rows} '
-                f"for each statement execute function protection.audit_rows({skip})"
+                f"for each statement execute function protection.{function}"
             )
     if model.frozen is not None:
         yield from _frozen(model)
+
+
+def trail_of_new_rows(model: type[Record]) -> str:
+    """The trail's function for new rows of this table: what protection.audit_rows does, with the columns written out.
+
+    There is nothing to compare, so nothing is unfolded from JSON: half the time, and new rows are most of what is written.
+    """
+    return f"""CREATE OR REPLACE FUNCTION protection.{_NEW_ROWS}{model._meta.db_table}() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    pass text[] := protection.verified_pass();
+BEGIN
+    INSERT INTO public.protection_entry
+        (id, lab_id, at, actor_id, mode, origin, request_id, kind, what, record_id, action, changes)
+    SELECT gen_random_uuid(), pass[1]::uuid, clock_timestamp(), nullif(pass[2], '')::uuid, pass[3], pass[7], pass[6],
+           'row', TG_TABLE_NAME, made.id, 'insert', {_first_values(model)}
+    FROM new_rows AS made;
+    RETURN NULL;
+END $$"""  # noqa: S608  (names of models)
+
+
+def _first_values(model: type[Record]) -> str:
+    """SQL for {column: [null, value]} of every column that is not null; a hidden one without its value."""
+    parts, documents = [], []
+    for field in model._meta.local_concrete_fields:
+        column = f'made."{field.column}"'
+        pair = (
+            """'["geheim", "geheim"]'::jsonb"""
+            if field.column in model.audit_hide
+            else f"jsonb_build_array(NULL, {column})"
+        )
+        if field.column in _NOT_IN_TRAIL:
+            continue
+        if isinstance(field, models.JSONField):  # stripping nulls would reach into it
+            documents.append(
+                f"CASE WHEN {column} <> 'null' THEN jsonb_build_object('{field.column}', {pair}) ELSE '{{}}' END"
+            )
+        else:
+            parts.append(
+                f"'{field.column}', " + (f"CASE WHEN {column} IS NOT NULL THEN {pair} END" if field.null else pair)
+            )
+    objects = [f"jsonb_build_object({', '.join(parts[n : n + _PAIRS])})" for n in range(0, len(parts), _PAIRS)]
+    return " || ".join([f"jsonb_strip_nulls({' || '.join(objects)})", *documents])
 
 
 def _frozen(model: type[Record]) -> Iterator[str]:
