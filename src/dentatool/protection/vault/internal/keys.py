@@ -93,19 +93,6 @@ def key_of_version(lab_id: UUID, kind: str, key_version: int) -> Key:
     return _find(lab_id, kind, key_version)
 
 
-def all_versions(lab_id: UUID, kind: str) -> list[Key]:
-    """Every key of a kind that is not retired, newest first: a search must ask with each of them."""
-    _require_own(lab_id)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select key_version from protection_labkey where lab_id = %s and kind = %s and retired_at is null"
-            " order by key_version desc",
-            [lab_id, kind],
-        )
-        versions = [version for (version,) in cursor.fetchall()]
-    return [_find(lab_id, kind, version) for version in versions]
-
-
 def forget_keys() -> None:
     """Drop every unwrapped key of this process; the next use reads and unwraps it anew."""
     _ring.forget()

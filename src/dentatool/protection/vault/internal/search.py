@@ -7,7 +7,7 @@ database what changed since; every hit is checked against its row once more befo
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -17,6 +17,7 @@ from django.db.models import Q
 
 from dentatool.protection.tenancy import Record, current
 from dentatool.protection.vault.internal.ciphertext import DecryptError
+from dentatool.protection.vault.internal.keys import newest_key
 from dentatool.protection.vault.internal.name_cache import Known, NameCache
 from dentatool.protection.vault.internal.names import FoldedNames, same_name
 from dentatool.protection.vault.internal.questions import SealedFieldError
@@ -33,27 +34,38 @@ _cache = NameCache()
 
 
 def find_sealed(
-    model: type[Record], name: str, query: str, *, limit: int = 50, where: Q | None = None, whole: bool = False
+    model: type[Record],
+    name: str,
+    query: str,
+    *,
+    limit: int = 50,
+    where: Q | None = None,
+    whole: bool = False,
+    **same: Any,
 ) -> list[UUID]:
     """Ids of this laboratory's rows whose sealed value matches, best first.
 
     Whole name, beginning, beginnings of words in any order, fragment, one misspelling (from four letters on);
     case, accents, hyphens and the spelling of umlauts do not count. `where` narrows by columns that are not
-    sealed. `whole=True` asks for the whole name alone, through the token index: it opens some 160 names instead of
-    all, which suits "is this patient known already?". Needs a pass; raises FieldError for a field without search.
+    sealed, `practice_id=…` to rows that hold exactly this. `whole=True` asks for the whole name alone, through the token
+    index: it opens some 160 names of the rows with the `same` instead of all, which suits "is this patient known
+    already?". Needs a pass; raises FieldError for a field without search.
     """
     field: Any = model._meta.get_field(name)
     if not getattr(field, "search", False):
         raise SealedFieldError(f"{model._meta.label}.{name} hat keine Suche (search=True).")
     if limit < 1 or not query.strip():
         return []
+    if same and not whole:
+        where = Q(**same) & (where or Q())
     allowed = None
     if where is not None:
         allowed = {pk.bytes for pk in model._default_manager.filter(where).values_list("pk", flat=True)}
         if not allowed:
             return []
     if whole:
-        return _whole_names(field, query, limit, allowed)
+        columns: dict[Any, Any] = {getattr(model._meta.get_field(key), "column", key): same[key] for key in same}
+        return _whole_names(field, query, limit, allowed, columns)
     return _matching(field, query, limit, allowed)
 
 
@@ -69,12 +81,11 @@ def _matching(field: SealedText, query: str, limit: int, allowed: set[bytes] | N
     return [UUID(bytes=hit) for hit in hits if hit not in stale]
 
 
-def _whole_names(field: SealedText, query: str, limit: int, allowed: set[bytes] | None) -> list[UUID]:
-    ranges = list(stored_ranges(field.place, query))
-    among = " or ".join(["({column} >= %s and {column} < %s)"] * len(ranges))
+def _whole_names(
+    field: SealedText, query: str, limit: int, allowed: set[bytes] | None, same: dict[str, Any]
+) -> list[UUID]:
     found = []
-    arguments = [edge for both in ranges for edge in both]
-    for row_id, _version, name in _opened(field, f"where {among}", arguments):
+    for row_id, _version, name in _plain(field, _of_token(field, query, same)):
         if same_name(name, query) and (allowed is None or row_id in allowed):
             found.append((name.casefold() != query.casefold(), name, row_id))
     return [UUID(bytes=row_id) for _rank, _name, row_id in sorted(found)[:limit]]
@@ -84,6 +95,25 @@ def _key(field: SealedText) -> tuple[UUID, str]:
     """Whose names these are: the people of a practice see fewer, and must not learn from what others loaded."""
     held = current()
     return held.lab_id, f"{field.place}|{held.practice_id or ''}"
+
+
+def _of_token(field: SealedText, query: str, same: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Rows that may hold the name, under any index key in use. The answer says which keys are: guessed wrong, asked again."""
+    guess: list[int] = []
+    in_use = [newest_key(current().lab_id, "index").version]
+    while in_use and in_use != guess:
+        guess = in_use
+        ranges = list(stored_ranges(field.place, query, guess))
+        among = " or ".join(["({column} >= %s and {column} < %s)"] * len(ranges))
+        beside = "".join(f" and {connection.ops.quote_name(column)} = %s" for column in same)
+        question = (
+            "select in_use.keys, rows.id, rows.version, rows.{column} from (select array_agg(key_version order by"  # noqa: S608
+            " key_version desc) as keys from protection_labkey where kind = 'index' and retired_at is null) in_use"
+            f" left join {{table}} rows on ({among}){beside}"
+        )
+        answer = list(_ask(field, question, [*(edge for both in ranges for edge in both), *same.values()]))
+        in_use = answer[0][0] or []
+    return [row[1:] for row in answer if row[1] is not None]
 
 
 def _names_now(field: SealedText) -> FoldedNames:
@@ -143,7 +173,11 @@ def _stale(field: SealedText, names: FoldedNames, hits: list[bytes]) -> set[byte
 def _opened(field: SealedText, condition: str = "", arguments: Any = ()) -> Iterator[tuple[bytes, int, str]]:
     """Row id, version and plain name of rows. What cannot be opened is not found by any name, and reported."""
     question = "select id, version, {column} from {table} " + condition  # noqa: S608  (conditions are constants)
-    for row_id, version, raw in _ask(field, question, arguments):
+    yield from _plain(field, _ask(field, question, arguments))
+
+
+def _plain(field: SealedText, rows: Iterable[Any]) -> Iterator[tuple[bytes, int, str]]:
+    for row_id, version, raw in rows:
         try:
             name = field.open(raw, row_id)
         except DecryptError as failure:

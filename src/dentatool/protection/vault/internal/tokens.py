@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from django.db import models
@@ -17,7 +17,7 @@ from django.db.backends.utils import names_digest
 
 from dentatool.protection.tenancy import current
 from dentatool.protection.vault.internal.ciphertext import SEARCH_FORMAT, Place
-from dentatool.protection.vault.internal.keys import Key, all_versions, newest_key
+from dentatool.protection.vault.internal.keys import Key, key_of_version, newest_key
 from dentatool.values.text import search_key
 
 if TYPE_CHECKING:
@@ -33,9 +33,10 @@ def new_token(place: Place, name: str) -> bytes:
     return token_of(key, place, name, secrets.randbelow(HOMOPHONES))
 
 
-def stored_ranges(place: Place, name: str) -> Iterator[tuple[bytes, bytes]]:
-    """From-to (exclusive) of the stored bytes of every row that may hold this name, for each index key in use."""
-    for key in all_versions(current().lab_id, "index"):
+def stored_ranges(place: Place, name: str, key_versions: Iterable[int]) -> Iterator[tuple[bytes, bytes]]:
+    """From-to (exclusive) of the stored bytes of every row that may hold this name, for each of these index keys."""
+    for version in key_versions:
+        key = key_of_version(current().lab_id, "index", version)
         for homophone in range(HOMOPHONES):
             start = bytes([SEARCH_FORMAT]) + token_of(key, place, name, homophone)
             yield start, (int.from_bytes(start, "big") + 1).to_bytes(len(start), "big")
