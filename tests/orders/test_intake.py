@@ -43,7 +43,55 @@ def test_one_form_sent_twice_is_one_order(house):
         second = house.order(intake_key=key)
         count = Order.objects.count()
 
+        third = house.order()
+
     assert (first.pk, count) == (second.pk, 1)
+    assert (first.number, third.number) == ("26-0001", "26-0002")
+
+
+def test_two_orders_for_a_new_patient_at_the_same_moment_are_for_the_same_one(house):
+    from django.db import connection
+
+    from dentatool.orders.actions import PatientFacts
+    from dentatool.orders.models import Patient
+
+    def send(facts: PatientFacts) -> object:
+        try:
+            with house.at_work():
+                return house.order(patient=facts).patient_id
+        finally:
+            connection.close()
+
+    both = [PatientFacts(pseudonym="A17"), PatientFacts(name="Rosina Müller", birth_date=date(1970, 2, 1))]
+    with ThreadPoolExecutor(6) as people:
+        patients = set(people.map(send, both * 3))
+    with house.at_work():
+        assert Patient.objects.count() == len(patients) <= 2
+
+
+def test_one_form_sent_at_the_same_moment_with_two_years_is_one_order(house):
+    """Two years, two counters: nobody waits, and the second is told what has happened."""
+    from django.db import connection
+
+    from dentatool.kit.errors import Gone
+    from dentatool.orders.models import Order
+
+    key = uuid4()
+
+    def send(year: int) -> object:
+        try:
+            with house.at_work():
+                return house.order(intake_key=key, received_on=date(year, 3, 2), due_on=date(year, 3, 12)).pk
+        except Gone as told:
+            return str(told)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as people:
+        answers = set(people.map(send, [2025, 2026] * 3))
+    with house.at_work():
+        assert Order.objects.count() == 1
+    assert len([answer for answer in answers if not isinstance(answer, str)]) == 1
 
 
 def test_one_form_sent_twice_at_the_same_moment_is_one_order(house):

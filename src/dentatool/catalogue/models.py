@@ -1,6 +1,7 @@
 """What things cost: BEL price lists, the laboratory's own articles, and service chains."""
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -112,6 +113,7 @@ class ServiceChain(Record):
     active = models.BooleanField(_("Aktiv"), default=True)
 
     not_sealed: ClassVar[dict[str, str]] = {"name": NO_PERSON}
+    known_lines: Sequence[Any] | None = None  # fetched with the chain
 
     class Meta:
         verbose_name, verbose_name_plural = _("Leistungskette"), _("Leistungsketten")

@@ -4,6 +4,7 @@ from django.core.exceptions import ValidationError
 
 from dentatool.catalogue import bel
 from dentatool.catalogue.models import Article, ServiceChain
+from dentatool.orders.lines import chain_with_lines
 from dentatool.orders.models import Art
 from dentatool.practices.models import Practice
 from dentatool.protection.engine.prepared import Prepared
@@ -45,7 +46,12 @@ def practice_typed(typed: str) -> Practice:
 
 
 def chain_named(typed: str) -> ServiceChain | None:
-    """The service chain of exactly this name, whatever the spelling; anything else is a free description."""
+    """The service chain of exactly this name, whatever the spelling; anything else is a free description.
+
+    Typed as it is offered, it comes with its lines in one question.
+    """
+    if (known := chain_with_lines(typed)) is not None:
+        return known
     wanted = search_key(typed)
     return next((chain for chain in _chains() if search_key(chain.name) == wanted), None)
 

@@ -3,21 +3,24 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Value
 from django.utils.timezone import localdate
 
 from dentatool.catalogue.models import ServiceChain
-from dentatool.kit.errors import NotYet
+from dentatool.kit.errors import Gone, NotYet
 from dentatool.orders.lines import Repriced, first_lines, reprice
 from dentatool.orders.models import NumberState, Order, OrderTooth, Patient
-from dentatool.orders.numbering import next_number
-from dentatool.orders.patients import PatientFacts, patient_for
+from dentatool.orders.numbering import give_back, next_number
+from dentatool.orders.patients import PatientFacts, patient_meant
 from dentatool.orders.workflow import State
 from dentatool.practices.models import Dentist, KnownLocation, Practice
 from dentatool.protection.engine.prepared import Prepared
+from dentatool.protection.engine.together import write_together
+from dentatool.protection.tenancy import Record
 from dentatool.values.order_number import LONGEST, OrderNumber, check, normalise
 from dentatool.values.shade import normalise_shade
 from dentatool.values.tooth import format_teeth, in_order
@@ -61,31 +64,46 @@ def create_order(
     An Auftragsnummer that is wrong or missing is kept and marked; there is no XML until it is right.
     :raises NotYet: the patient or the chain does not fit; nothing is stored.
     """
+    order = _order_of(practice, ordered, chain)
+    order.intake_key, order.state, order.teeth_text = intake_key, state, format_teeth(teeth or {})[:200]
+    parts: list[Record] = [OrderTooth(order=order, tooth=tooth, part=part) for tooth, part in (teeth or {}).items()]
+    if chain is not None:
+        parts += first_lines(order, chain, variables or {})
+    # Counting locks the counter: from here on the laboratory's orders come one by one, and what is asked now holds.
+    order.number = next_number(order.received_on)
+    location, facts = _location_of(order), patient if isinstance(patient, PatientFacts) else None
+    near = _near(practice, location, facts.pseudonym if facts else "", intake_key)
+    if near.twin is not None:
+        give_back(order.received_on)
+        return near.twin
+    order.patient, news = patient_meant(practice, facts, near.numbered) if facts else (patient, [])
+    order.dentist_id = dentist.pk if dentist else near.only_dentist
+    order.stranger = _other_than(order, near.known_at)
+    if location and near.known_at is None:
+        parts.append(KnownLocation(practice=practice, number=location))
+    if order.patient is not None and order.patient._state.adding:
+        parts.append(order.patient)
+    elif order.patient is not None and news:
+        order.patient.save(update_fields=news)
+    _store([order, *parts])
+    return order
+
+
+def _store(records: list[Record]) -> None:
     try:
-        with transaction.atomic():
-            known = patient_for(practice, patient) if isinstance(patient, PatientFacts) else patient
-            order = _order_of(practice, ordered, dentist or _only_dentist(practice), known, chain)
-            order.intake_key, order.state = intake_key, state
-            return _stored(order, teeth or {}, chain, variables or {})
-    except IntegrityError as refused:  # sent before; asking first would cost every order a question
+        write_together(records)
+    except IntegrityError as refused:
         if getattr(getattr(refused.__cause__, "diag", None), "constraint_name", "") != "order_intake_once":
             raise
-        twin = Order.objects.get(intake_key=intake_key)
-        twin.was_sent_before = True
-        return twin
+        # With another year typed, so that the two did not wait for each other.
+        raise Gone(
+            "Dieses Formular ist im selben Augenblick schon einmal angekommen. Bitte die Auftragsliste öffnen."
+        ) from refused
 
 
-def _order_of(
-    practice: Practice,
-    ordered: Ordered,
-    dentist: Dentist | None,
-    patient: Patient | None,
-    chain: ServiceChain | None,
-) -> Order:
+def _order_of(practice: Practice, ordered: Ordered, chain: ServiceChain | None) -> Order:
     order = Order(
         practice=practice,
-        dentist=dentist,
-        patient=patient,
         area=ordered.area or area_of(ordered.order_number) or getattr(chain, "area", "") or "ZE",
         care=ordered.care,
         kind=ordered.kind or getattr(chain, "name", ""),
@@ -96,17 +114,6 @@ def _order_of(
         remarks=ordered.remarks,
     )
     set_order_number(order, ordered.order_number)
-    return order
-
-
-def _stored(order: Order, teeth: Mapping[int, str], chain: ServiceChain | None, variables: Mapping[str, int]) -> Order:
-    order.teeth_text = format_teeth(teeth)[:200]
-    order.number = next_number(order.received_on)
-    order.save(force_insert=True)
-    OrderTooth.objects.bulk_create(OrderTooth(order=order, tooth=tooth, part=part) for tooth, part in teeth.items())
-    order.stranger = learn_location(order)
-    if chain is not None:
-        first_lines(order, chain, variables)
     return order
 
 
@@ -221,9 +228,46 @@ def _other_than(order: Order, practice_id: UUID | None) -> Practice | None:
     return _practice(practice_id)[0] if practice_id not in (None, order.practice_id) else None
 
 
-_dentists_of = Prepared(lambda practice_id: Dentist.objects.filter(practice=practice_id, active=True)[:2])
+class _Near(NamedTuple):
+    """What is known around a new order."""
+
+    twin: Order | None  # the order that the same form has made before
+    known_at: UUID | None  # the practice with the location of its Auftragsnummer
+    only_dentist: UUID | None
+    numbered: Patient | None  # the practice's patient with this number
 
 
-def _only_dentist(practice: Practice) -> Dentist | None:
-    dentists = _dentists_of(practice.pk)
-    return dentists[0] if len(dentists) == 1 else None
+_ids_near = Prepared(
+    lambda practice_id, location, pseudonym, intake_key: (
+        Dentist.objects.filter(practice=practice_id, active=True)
+        .order_by()
+        .values_list(Value("dentist"), "id")[:2]
+        .union(
+            KnownLocation.objects.filter(number=location)
+            .order_by("id")
+            .values_list(Value("location"), "practice_id")[:1],
+            Patient.objects.filter(practice=practice_id, pseudonym=pseudonym)
+            .order_by("id")
+            .values_list(Value("patient"), "id")[:1],
+            Order.objects.filter(intake_key=intake_key).order_by().values_list(Value("twin"), "id"),
+            all=True,
+        )
+    )
+)
+_patient = Prepared(lambda pk: Patient.objects.filter(pk=pk))
+
+
+def _near(practice: Practice, location: str, pseudonym: str, intake_key: UUID | None) -> _Near:
+    """Four look-ups in one question: most orders find nothing by three of them."""
+    found: dict[str, list[UUID]] = {"dentist": [], "location": [], "patient": [], "twin": []}
+    for kind, key in _ids_near(practice.pk, location or None, pseudonym or None, intake_key):
+        found[kind].append(key)
+    twin = Order.objects.get(pk=found["twin"][0]) if found["twin"] else None
+    if twin is not None:
+        twin.was_sent_before = True
+    return _Near(
+        twin=twin,
+        known_at=next(iter(found["location"]), None),
+        only_dentist=found["dentist"][0] if len(found["dentist"]) == 1 else None,
+        numbered=_patient(found["patient"][0])[0] if found["patient"] else None,
+    )

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Max
 
 from dentatool.catalogue import bel
 from dentatool.catalogue.formula import FormulaError, evaluate
 from dentatool.catalogue.models import ChainLine, ServiceChain
-from dentatool.catalogue.queries import NoPrice, price_of, prices_of
+from dentatool.catalogue.queries import NoPrice, own_prices_of, price_of
 from dentatool.kit.errors import Gone, NotYet
 from dentatool.orders.models import Art, Order, Position
 from dentatool.orders.pricing import ListPrice, PriceMissing, plan_prices
@@ -129,8 +130,8 @@ def apply_chain(order: Order, chain: ServiceChain, variables: Mapping[str, int])
 
 
 def first_lines(order: Order, chain: ServiceChain, variables: Mapping[str, int]) -> list[Position]:
-    """The same for an order that was made in this very transaction: nobody else knows it yet."""
-    return _append(order, chain_lines(chain, variables), last=0)
+    """The same for an order that is only being made; priced and not yet stored."""
+    return _priced(order, chain_lines(chain, variables), last=0)
 
 
 @transaction.atomic
@@ -155,14 +156,15 @@ def finder(order: Order, numbers: Iterable[str] = ()) -> Callable[[str], ListPri
 
     `numbers` are looked up at once.
     """
-    laboratory = profile()
-    region = order.practice.price_region or laboratory.region
-    where = {"area": order.area, "region": region, "lab_type": laboratory.lab_type, "on": order.priced_on}
-    known = prices_of(numbers, **where) if numbers else {}
+    region, where = order.practice.price_region, {"area": order.area, "on": order.priced_on}
+    known = own_prices_of(numbers, region=region, **where) if numbers else {}
+    laboratory = cache(profile)
 
     def find(number: str) -> ListPrice:
         try:
-            found = known.get(number) or price_of(number, **where)
+            found = known.get(number) or price_of(
+                number, region=region or laboratory().region, lab_type=laboratory().lab_type, **where
+            )
         except NoPrice as reason:
             raise PriceMissing(str(reason)) from reason
         return ListPrice(found.cents, found.list_id, found.list_name, found.valid_from)
@@ -170,9 +172,45 @@ def finder(order: Order, numbers: Iterable[str] = ()) -> Callable[[str], ListPri
     return find
 
 
-_lines_of = Prepared(
-    lambda chain_id: ChainLine.objects.filter(chain=chain_id).select_related("article").order_by("rank", "id")
+class _Line(NamedTuple):
+    """What a chain's line says, and its article if it names one."""
+
+    art: str
+    number: str
+    text: str
+    formula: str
+    article_art: str | None
+    article_number: str
+    article_text: str
+    price_cents: int
+    vat_permille: int
+
+
+_LINE = (
+    *("art", "number", "text", "formula", "article__art", "article__number"),
+    *("article__text", "article__price_cents", "article__vat_permille"),
 )
+_lines_of = Prepared(
+    lambda chain_id: ChainLine.objects.filter(chain=chain_id).order_by("rank", "id").values_list(*_LINE)
+)
+_CHAIN = ("id", "lab_id", "name", "area", "active")
+_lines_named = Prepared(
+    lambda name: (
+        ChainLine.objects.filter(chain__name=name, chain__active=True)
+        .order_by("rank", "id")
+        .values_list(*(f"chain__{name}" for name in _CHAIN), *_LINE)
+    )
+)
+
+
+def chain_with_lines(name: str) -> ServiceChain | None:
+    """The active chain of exactly this name and its lines, in one question; None also for one without lines."""
+    rows = _lines_named(name)
+    if not rows:
+        return None
+    chain = ServiceChain.from_db(connection.alias, _CHAIN, rows[0][: len(_CHAIN)])
+    chain.known_lines = [row[len(_CHAIN) :] for row in rows]
+    return chain
 
 
 def chain_lines(chain: ServiceChain, variables: Mapping[str, int]) -> list[dict[str, Any]]:
@@ -181,23 +219,24 @@ def chain_lines(chain: ServiceChain, variables: Mapping[str, int]) -> list[dict[
     Own services and materials come with the laboratory's own price: no list ever changes them.
     """
     try:
-        counted = [(line, evaluate(line.formula, variables)) for line in _lines_of(chain.pk)]
+        lines = _lines_of(chain.pk) if chain.known_lines is None else chain.known_lines
+        counted = [(line, evaluate(line.formula, variables)) for line in map(_Line._make, lines)]
     except FormulaError as reason:
         raise NotYet(f"Leistungskette „{chain}“: {reason} Bitte die Menge in der Kette ändern.") from reason
     return [_chain_line(line) | {"quantity_milli": count * MILLI} for line, count in counted if count]
 
 
-def _chain_line(line: ChainLine) -> dict[str, Any]:
+def _chain_line(line: _Line) -> dict[str, Any]:
     if line.art == Art.BEL:
         return {"art": Art.BEL, "number": line.number, "text": bel_text(line.number)}
-    if line.article is None:
+    if line.article_art is None:
         return {"art": line.art, "number": line.number, "text": line.text, "manual": line.art != Art.TEXT}
     return {
-        "art": line.article.art,
-        "number": line.article.number,
-        "text": line.text or line.article.text,
-        "price_cents": line.article.price_cents,
-        "vat_permille": line.article.vat_permille,
+        "art": line.article_art,
+        "number": line.article_number,
+        "text": line.text or line.article_text,
+        "price_cents": line.price_cents,
+        "vat_permille": line.vat_permille,
         "manual": True,
     }
 
@@ -219,6 +258,10 @@ def _last_rank(order: Order) -> int:
 
 def _append(order: Order, lines: Sequence[Mapping[str, Any]], *, last: int) -> list[Position]:
     """Lines behind the last one, priced at once and stored at once."""
+    return Position.objects.bulk_create(_priced(order, lines, last=last))
+
+
+def _priced(order: Order, lines: Sequence[Mapping[str, Any]], *, last: int) -> list[Position]:
     usual = usual_vat(order)
     positions = [
         Position(order=order, rank=rank, **{"vat_permille": usual, **line})
@@ -229,7 +272,7 @@ def _append(order: Order, lines: Sequence[Mapping[str, Any]], *, last: int) -> l
         find = finder(order, {position.number for position in listed})
         for position in listed:
             _price(position, find)
-    return Position.objects.bulk_create(positions)
+    return positions
 
 
 def _price(position: Position, find: Callable[[str], ListPrice]) -> None:

@@ -33,20 +33,38 @@ def patient_for(practice: Practice, facts: PatientFacts) -> Patient | None:
 
     :raises NotYet: the practice wants no names, or the number belongs to somebody with another name.
     """
+    numbered = next(iter(_numbered(practice.pk, facts.pseudonym)), None) if facts.pseudonym else None
+    patient, news = patient_meant(practice, facts, numbered)
+    if patient is not None and patient._state.adding:
+        patient.save(force_insert=True)
+    elif patient is not None and news:
+        patient.save(update_fields=news)
+    return patient
+
+
+def patient_meant(
+    practice: Practice, facts: PatientFacts, numbered: Patient | None
+) -> tuple[Patient | None, list[str]]:
+    """The same without storing anything: the patient, perhaps a new one, and the columns of a known one that are news.
+
+    `numbered` is the practice's patient with this number.
+    """
     if facts.is_empty:
-        return None
+        return None, []
     if practice.no_names and facts.name:
         raise NotYet("Diese Praxis möchte keine Patientennamen im Labor. Bitte nur die Patientennummer angeben.")
-    known = _by_number(practice, facts) or _by_name(practice, facts)
-    if known is None:
-        return Patient.objects.create(
-            practice=practice,
-            name=facts.name,
-            pseudonym=facts.pseudonym,
-            birth_date=facts.birth_date,
-            insurance=facts.insurance,
-        )
-    return _completed(known, facts)
+    _require_same_name(numbered, facts)
+    known = numbered or _by_name(practice, facts)
+    if known is not None:
+        return known, _completed(known, facts)
+    new = Patient(
+        practice=practice,
+        name=facts.name,
+        pseudonym=facts.pseudonym,
+        birth_date=facts.birth_date,
+        insurance=facts.insurance,
+    )
+    return new, []
 
 
 def search_patients(text: str, practice_id: UUID | None = None, *, limit: int = MOST_FOUND) -> list[Patient]:
@@ -64,26 +82,23 @@ _numbered = Prepared(
 )
 
 
-def _by_number(practice: Practice, facts: PatientFacts) -> Patient | None:
-    if not facts.pseudonym:
-        return None
-    known = next(iter(_numbered(practice.pk, facts.pseudonym)), None)
-    if known is not None and known.name and facts.name and not _same_name(known.name, facts.name):
+def _require_same_name(numbered: Patient | None, facts: PatientFacts) -> None:
+    if numbered is not None and numbered.name and facts.name and not _same_name(numbered.name, facts.name):
         raise NotYet(
             f"Die Patientennummer {facts.pseudonym} gehört in dieser Praxis schon zu einem anderen Namen. "
             "Bitte Nummer und Namen vergleichen."
         )
-    return known
 
 
 def _by_name(practice: Practice, facts: PatientFacts) -> Patient | None:
     """Only name and birth date together make the same person; a different number makes another."""
     if not facts.name or facts.birth_date is None:
         return None
-    ids = find_sealed(Patient, "name", facts.name, limit=50, whole=True)
+    # Whoever has the typed number is known by it already: of the others only those without a number can be meant.
+    unnumbered = {"pseudonym": ""} if facts.pseudonym else {}
+    ids = find_sealed(Patient, "name", facts.name, limit=50, whole=True, practice=practice.pk, **unnumbered)
     for known in Patient.objects.filter(practice=practice, pk__in=ids) if ids else ():
-        same_number = not facts.pseudonym or not known.pseudonym or facts.pseudonym == known.pseudonym
-        if same_number and known.birth_date == facts.birth_date and _same_name(known.name, facts.name):
+        if known.birth_date == facts.birth_date and _same_name(known.name, facts.name):
             return known
     return None
 
@@ -92,15 +107,13 @@ def _same_name(one: str, other: str) -> bool:
     return bool(set(folded_variants(one)) & set(folded_variants(other)))
 
 
-def _completed(known: Patient, facts: PatientFacts) -> Patient:
-    """Fill what was unknown so far; never overwrite what is known."""
+def _completed(known: Patient, facts: PatientFacts) -> list[str]:
+    """Fill what was unknown so far; never overwrite what is known. The names of what was filled."""
     news = {
         name: value
         for name, value in (("name", facts.name), ("pseudonym", facts.pseudonym), ("birth_date", facts.birth_date))
         if value and not getattr(known, name)
     }
-    if news:
-        for name, value in news.items():
-            setattr(known, name, value)
-        known.save(update_fields=list(news))
-    return known
+    for name, value in news.items():
+        setattr(known, name, value)
+    return list(news)
