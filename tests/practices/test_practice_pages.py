@@ -34,6 +34,22 @@ def test_the_page_shows_terms_dentists_and_locations(anna):
         assert shown in html
 
 
+def test_the_page_leads_to_what_is_done_for_the_practice_as_far_as_allowed(anna):
+    practice = practice_of(anna)
+    page = anna.client().get(f"/praxen/{practice}/").content.decode()
+    leads = [
+        f"/auftraege/?praxis={practice}",
+        f"/auftraege/?status=alle&amp;praxis={practice}",
+        f"/rechnungen/?praxis={practice}",
+    ]
+
+    assert [lead for lead in leads if f'href="{lead}"' in page] == leads
+    for lead in leads:
+        assert anna.client().get(lead.replace("&amp;", "&")).status_code == 200
+    courier = anna.client("courier").get(f"/praxen/{practice}/").content.decode()
+    assert "/rechnungen/?praxis=" not in courier
+
+
 def test_dentists_are_added_changed_and_put_to_rest(anna):
     practice = practice_of(anna)
 
