@@ -39,6 +39,9 @@ def test_a_printed_worklist_shows_every_column(on_paper, house_with_order):
     heads = [head.inner_text() for head in on_paper.locator("main thead th").all() if head.is_visible()]
     assert heads == ["Auftrag", "Termin", "Praxis", "Patient", "Arbeit", "Auftragsnummer", "Schale", "Status"]
     assert on_paper.locator(".pick").first.is_visible() is False
+    number = on_paper.locator("main tbody .fixed").first
+    assert len(number.inner_text()) > 25
+    assert number.evaluate("each => each.getClientRects().length") == 1
     assert on_paper.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
 
 

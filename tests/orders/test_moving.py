@@ -189,3 +189,17 @@ def test_a_day_of_delivery_that_cannot_be_is_refused(house, days, reason):
 
     with house.at_work():
         assert (Order.objects.get().state, Order.objects.get().delivered_on) == ("fertig", None)
+
+
+def test_the_history_says_the_earlier_state_in_words(house):
+    from dentatool.orders.actions import transition
+    from dentatool.orders.workflow import State
+
+    with house.at_work():
+        order = house.order(state=State.WORKING)
+        transition(order, State.QUESTION, by=held("ORDERS_MOVE"), reason="Farbe?")
+
+    html = house.client().get(f"/auftraege/{order.pk}/verlauf/").content.decode()
+
+    assert "Status davor" in html
+    assert "in_arbeit" not in html

@@ -113,7 +113,7 @@ class Order(Record):
     due_on = models.DateField(_("Liefertermin"), null=True, blank=True)
     delivered_on = models.DateField(_("Geliefert am"), null=True, blank=True)
     state = models.CharField(_("Status"), max_length=16, choices=STATES, default=State.RECEIVED.value)
-    came_from = models.CharField(_("Status davor"), max_length=16, blank=True, editable=False)
+    came_from = models.CharField(_("Status davor"), max_length=16, choices=STATES, blank=True, editable=False)
     reason = SealedText(_("Grund"), blank=True)
     remarks = SealedText(_("Bemerkungen"), blank=True)
     intake_key = models.UUIDField(_("Formular"), null=True, editable=False)
