@@ -285,7 +285,7 @@ def test_taking_an_id_of_anna_collides_with_nothing(bert_with_sql, superuser, an
     assert (
         refused(
             bert_with_sql,
-            f"insert into protection_account (id, lab_id, {columns}) values (%s, %s, '', '', '\\x01', 'reader', '', false)",
+            f"insert into protection_account (id, lab_id, {columns}) values (%s, %s, '\\x01', '\\x01', '\\x01', 'reader', '', false)",
             [annas, bert.lab_id],
         )
         is None
@@ -301,7 +301,7 @@ def test_annas_sign_in_name_is_free_for_bert(bert_with_sql, superuser, anna, ber
     assert (
         refused(
             bert_with_sql,
-            f"insert into protection_account (id, lab_id, {columns}) values (%s, %s, '', '', %s, 'reader', '', false)",
+            f"insert into protection_account (id, lab_id, {columns}) values (%s, %s, '\\x01', '\\x01', %s, 'reader', '', false)",
             [uuid4(), bert.lab_id, key],
         )
         is None

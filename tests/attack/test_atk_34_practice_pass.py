@@ -37,7 +37,7 @@ def scene(anna, app_connection):
     with anna.at_work():
         practices = [_practice(number) for number in ("100", "200")]
     sommer, winter = (_fill(anna, practice) for practice in practices)
-    person = anna.practice_person(practices[1]).id
+    person = anna.practice_person(practices[1].pk).id
     enter(app_connection, anna.lab_id, person, practices[1].pk)
     return Scene(anna.lab_id, sommer, winter, person, app_connection)
 
@@ -253,5 +253,5 @@ def test_a_search_by_name_finds_for_winter_what_is_winters(anna, scene):
         assert len(find_sealed(Patient, "name", "Mustermann")) == 4
         winter = Practice.objects.get(customer_number="200")
     for whole in (False, True):
-        with anna.at_practice(winter):
+        with anna.at_practice(winter.pk):
             assert set(find_sealed(Patient, "name", "Erika Mustermann", whole=whole)) == scene.winter["orders_patient"]

@@ -49,13 +49,13 @@ class Laboratory:
         """The person with this role: owner, office, technician, courier, reader, practice."""
         return self.members[role]
 
-    def practice_person(self, practice: Any) -> Member:
+    def practice_person(self, practice_id: UUID) -> Member:
         """The person with the role practice, now of this practice; until then of one that does not exist."""
         from dentatool.protection.access import Account
         from dentatool.protection.tenancy import laboratory
 
         with laboratory(self.lab_id):
-            Account.objects.filter(pk=self.members["practice"].id).update(practice_id=practice.pk)
+            Account.objects.filter(pk=self.members["practice"].id).update(practice_id=practice_id)
         return self.members["practice"]
 
     def at_work(self, role: str = "owner") -> AbstractContextManager[Any]:
@@ -64,11 +64,11 @@ class Laboratory:
 
         return laboratory(self.lab_id, actor=self.member(role).id, origin="192.0.2.1")
 
-    def at_practice(self, practice: Any) -> AbstractContextManager[Any]:
+    def at_practice(self, practice_id: UUID) -> AbstractContextManager[Any]:
         """The same for a person of this practice."""
         from dentatool.protection.tenancy import laboratory
 
-        return laboratory(self.lab_id, actor=self.member("practice").id, origin="192.0.2.1", practice=practice.pk)
+        return laboratory(self.lab_id, actor=self.member("practice").id, origin="192.0.2.1", practice=practice_id)
 
     def client(self, role: str = "owner") -> Any:
         """A browser without screen, signed in, that speaks TLS as the real one does."""

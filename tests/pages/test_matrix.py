@@ -17,9 +17,9 @@ from django.urls import URLResolver, get_resolver
 from django.utils import timezone
 
 from billing.conftest import make_order
-from dentatool.protection.access import PUBLIC, Role
+from dentatool.protection.access import PUBLIC, Permission, Role
 from dentatool.protection.access.internal.roles import PERMISSIONS_OF
-from dentatool.protection.tenancy import Record
+from dentatool.protection.tenancy import Record, laboratory
 from harness.laboratories import nobody_client
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -41,7 +41,12 @@ RECORDS = {
     "chain_line_new": "chain",
     "chain": "chain_line",
     "trail_export_file": "trail_export",
+    "person": "account",
+    "role": "own_role",
 }
+OWN_ROLE = "own"  # beside the built-in ones: a role of the laboratory's own
+OWN_PERMISSIONS = frozenset({Permission.OWN_ACCOUNT, Permission.ORDERS_VIEW, Permission.TEAM_VIEW})
+ROLES = [*Role.values, OWN_ROLE]
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,7 @@ def records_of(lab: Any) -> dict[str, UUID]:
     from dentatool.catalogue import demo
     from dentatool.catalogue.models import Article, ChainLine, PriceList, ServiceChain
     from dentatool.practices.models import Dentist, KnownLocation
+    from dentatool.protection.access.people import LaboratoryRole
 
     with lab.at_work():
         demo.fill("anna")
@@ -111,8 +117,28 @@ def records_of(lab: Any) -> dict[str, UUID]:
             "chain": ServiceChain.objects.first(),
             "chain_line": ChainLine.objects.first(),
             "trail_export": fetchable_export(lab),
+            "own_role": LaboratoryRole.objects.create(
+                key="eigene-annahme", name="Annahme", permissions=sorted(OWN_PERMISSIONS)
+            ),
         }
-        return {name: record.pk for name, record in made.items()}
+        return {name: record.pk for name, record in made.items()} | {"account": lab.courier.id}
+
+
+def permissions_of(role: str) -> frozenset[Permission]:
+    return OWN_PERMISSIONS if role == OWN_ROLE else PERMISSIONS_OF[role]
+
+
+def client_of(lab: Any, role: str, own: dict[str, UUID]) -> Any:
+    """A person with this role; one of a practice belongs to the practice of these records."""
+    from dentatool.protection.access import Account
+
+    if role == OWN_ROLE:
+        with laboratory(lab.lab_id):
+            Account.objects.filter(pk=lab.member("reader").id).update(role="eigene-annahme")
+        return lab.client("reader")
+    if role == Role.PRACTICE:
+        lab.practice_person(own["practice"])
+    return lab.client(role)
 
 
 def fetchable_export(lab: Any) -> Any:
@@ -153,6 +179,53 @@ def test_bert_gets_for_annas_records_what_he_gets_for_none(anna, bert, superuser
     assert tried == len(WITH_IDS) * len(METHODS)
 
 
+def test_a_practice_gets_for_anothers_records_what_it_gets_for_none(anna, superuser):
+    """The same within one laboratory: what belongs to another practice is to Winter's person as if it were not there."""
+    foreign = records_of(anna)
+    with anna.at_work():
+        winter = make_order().practice
+    anna.practice_person(winter.pk)
+    before = fingerprint(superuser, anna.lab_id)
+    client = anna.client("practice")
+    client.raise_request_exception = False
+
+    for address in WITH_IDS:
+        for method in METHODS:
+            theirs = client.generic(method, address.filled(foreign))
+            nothing = client.generic(method, address.filled(ABSENT))
+            assert shown(theirs) == shown(nothing), f"{method} {address.pattern}"
+            assert theirs.status_code in (403, 404, 405), f"{method} {address.pattern}: {theirs.status_code}"
+
+    assert fingerprint(superuser, anna.lab_id) == before
+
+
+def test_no_page_shows_a_practice_what_belongs_to_another(anna):
+    """Every page without an id, as a person of Winter's: not an id, a name or a number of Sommer's."""
+    foreign = records_of(anna)
+    with anna.at_work():
+        own = make_order(number="W-EIGEN")
+        own.practice.name = "Praxis Winter"
+        own.practice.save()
+        secrets = [str(value) for key, value in foreign.items() if key != "account"] + ["Dr. Sommer", "565901-4711"]
+        type(own).objects.exclude(pk=own.pk).update(order_number="565901-4711-ZE-20260015-1-6")
+        type(own).objects.filter(pk=own.pk).update(order_number="")
+    anna.practice_person(own.practice_id)
+    client = anna.client("practice")
+    client.raise_request_exception = False
+    served = []
+
+    for address in INNER:
+        if not address.takes_ids and address.name != "sign_out":
+            for query in ("", "?status=alle", "?suche=Sommer", "?suche=4711", "?namen=1"):
+                answer = client.get(address.pattern + query)
+                assert answer.status_code < 500, f"{address.pattern}{query}"
+                shown_text = answer.content.decode(errors="replace").replace(f'value="{query[7:]}"', "")
+                assert [secret for secret in secrets if secret in shown_text] == [], f"{address.pattern}{query}"
+                served.append("W-EIGEN" in shown_text)
+
+    assert any(served)  # and its own order is shown
+
+
 def test_bert_cannot_reach_annas_line_through_his_own_order(anna, bert):
     foreign, own = records_of(anna), records_of(bert)
     client = bert.client("owner")
@@ -163,12 +236,12 @@ def test_bert_cannot_reach_annas_line_through_his_own_order(anna, bert):
             assert answer.status_code == 404
 
 
-@pytest.mark.parametrize("role", Role.values)
+@pytest.mark.parametrize("role", ROLES)
 def test_each_role_is_served_what_its_permissions_say_and_nothing_else(anna, role):
     own = records_of(anna)
-    client = anna.client(role)
+    client = client_of(anna, role, own)
     client.raise_request_exception = False
-    may = PERMISSIONS_OF[role]
+    may = permissions_of(role)
 
     for address in INNER:
         if address.name == "sign_out":
@@ -182,15 +255,15 @@ def test_each_role_is_served_what_its_permissions_say_and_nothing_else(anna, rol
             assert answer.status_code == 403, f"{role} {address.pattern}: {answer.status_code}"
 
 
-@pytest.mark.parametrize("role", Role.values)
+@pytest.mark.parametrize("role", ROLES)
 def test_who_lacks_the_permission_changes_nothing_by_any_method(anna, role, superuser):
     own = records_of(anna)
-    client = anna.client(role)
+    client = client_of(anna, role, own)
     client.raise_request_exception = False
     before = fingerprint(superuser, anna.lab_id)
 
     for address in INNER:
-        if address.permission not in PERMISSIONS_OF[role]:
+        if address.permission not in permissions_of(role):
             for method in ("POST", "PUT", "PATCH", "DELETE"):
                 assert client.generic(method, address.filled(own)).status_code == 403
 
@@ -277,7 +350,7 @@ def shown(answer: Any) -> tuple[Any, ...]:
     body = answer.content.decode(errors="replace")
     body = re.sub(r'nonce="[^"]*"', "", body)
     body = re.sub(r'name="csrfmiddlewaretoken" value="[^"]*"', "", body)
-    body = re.sub(r"\b[0-9a-f]{32}\b", "REFERENCE", body)
+    body = re.sub(r"\b(?:[0-9a-f]{32}|[0-9a-f]{8})\b(?!-)", "REFERENCE", body)
     body = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "ID", body)
     headers = {
         name: value

@@ -30,6 +30,7 @@ PLACES = (
     Place("Preise", "/preise/", "prices"),
     Place("Leistungen", "/leistungen/", "articles"),
     Place("Leistungsketten", "/ketten/", "chains"),
+    Place("Team", "/team/", "account"),
     Place("Protokoll", "/protokoll/", "trail"),
     Place("Labor", "/labor/", "laboratory"),
 )

@@ -43,7 +43,9 @@ def show_order(
     """The order's page; `adding` is the form of a line that was refused, with what was typed."""
     positions = _lines_of(order.pk)
     teeth = teeth_of(order)
-    findings = findings_of(order, positions, teeth)
+    # A practice sees its order; what the laboratory checks, plans and has done with it is the laboratory's own.
+    is_practice = request.person.practice_id is not None  # type: ignore[attr-defined]
+    findings = () if is_practice else findings_of(order, positions, teeth)
     may = request.may  # type: ignore[attr-defined]
     may_change = may(Permission.ORDERS_CHANGE) and not order.is_settled
     held = request.permissions  # type: ignore[attr-defined]
@@ -55,17 +57,18 @@ def show_order(
         "findings": findings,
         "teeth": teeth,
         "teeth_in_words": teeth_in_words(teeth),
-        **_steps(order, next_steps(order, held, findings=findings, positions=positions)),
+        **_steps(order, () if is_practice else next_steps(order, held, findings=findings, positions=positions)),
         "may_change": may_change,
         "sees_patient": may(Permission.PATIENTS_VIEW),
         "sees_prices": may(Permission.CATALOGUE_VIEW),
         "number_problems": number_problems(order),
-        "stranger": stranger_at(order),
+        "stranger": None if is_practice else stranger_at(order),
+        "is_practice": is_practice,
         "is_overdue": order.is_overdue(localdate()),
         "adding": adding,
         "line_fields": line_fields(adding) if adding else empty_line_fields(),
         "services": service_options() if may_change else "",
-        "history": changes_of(order, HISTORY_ON_PAGE),
+        "history": [] if is_practice else changes_of(order, HISTORY_ON_PAGE),
         "panels": list(panels_of(request, order)),
     }
     return render(request, "orders/order.html", facts, status=status)

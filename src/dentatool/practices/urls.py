@@ -3,7 +3,7 @@
 from django.urls import path
 
 from dentatool.kit.pages import Column, record_pages
-from dentatool.practices import views
+from dentatool.practices import people, views
 from dentatool.practices.forms import PracticeForm
 from dentatool.practices.models import Practice
 from dentatool.protection.access import Permission
@@ -27,6 +27,7 @@ urlpatterns = [
         extra=views.parts_of,
         templates={"record": "practices/practice.html", "form": "practices/practice_form.html"},
     ),
+    path("praxen/<uuid:pk>/person/neu/", people.person_new, name="practice_person_new"),
     path("praxen/<uuid:pk>/behandler/neu/", views.dentist_new, name="dentist_new"),
     path("praxen/behandler/<uuid:pk>/", views.dentist_edit, name="dentist_edit"),
     path("praxen/<uuid:pk>/standort/neu/", views.location_new, name="location_new"),

@@ -13,6 +13,7 @@ from dentatool.kit.forms import posted
 from dentatool.practices.forms import DentistForm, LocationForm
 from dentatool.practices.models import Dentist, KnownLocation, Practice
 from dentatool.protection.access import Permission, page
+from dentatool.protection.access.people import colleagues
 
 
 def parts_of(request: HttpRequest, practice: Practice) -> dict[str, Any]:
@@ -21,6 +22,7 @@ def parts_of(request: HttpRequest, practice: Practice) -> dict[str, Any]:
         "dentists": list(practice.dentists.all()),
         "locations": list(practice.locations.all()),
         "location_form": LocationForm(),
+        "people": colleagues(practice_id=practice.pk) if request.may(Permission.TEAM_VIEW) else [],  # type: ignore[attr-defined]
     }
 
 

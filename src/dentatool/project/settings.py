@@ -137,6 +137,8 @@ DENTATOOL_KEEP_DAYS = {
 }  # fmt: skip
 DENTATOOL_SECURITY_CONTACT = env.str("DENTATOOL_SECURITY_CONTACT", "")
 ALLOWED_HOSTS = env.list("DENTATOOL_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+# What links in e-mails begin with: never taken from a request, whose sender could name another place.
+DENTATOOL_URL = env.str("DENTATOOL_URL", f"https://{ALLOWED_HOSTS[0]}:{env.str('DENTATOOL_PORT', '8443')}").rstrip("/")
 CSRF_TRUSTED_ORIGINS = env.list("DENTATOOL_ORIGINS", [])
 SECURE_SSL_REDIRECT = True
 SECURE_HSTS_SECONDS = 2 * 365 * 24 * 3600 if MODE == "production" else 0

@@ -10,8 +10,11 @@ class ProtectionConfig(AppConfig):
     verbose_name = "Schutz"
 
     def ready(self) -> None:
-        from dentatool.protection.tenancy.internal.rules import check_models  # noqa: PLC0415  (models are loaded now)
+        from dentatool.protection.access.internal.roles import as_sql  # noqa: PLC0415  (models are loaded now)
+        from dentatool.protection.tenancy.internal.rules import check_models  # noqa: PLC0415
+        from dentatool.protection.tenancy.internal.shield import also_run  # noqa: PLC0415
 
+        also_run(as_sql())
         check_models()
         post_migrate.connect(_protect, sender=self)
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dentatool.team import entrance, profile_views
+from dentatool.team import entrance, joining, people_pages, profile_views, role_pages
 from dentatool.team.trail import export_pages
 from dentatool.team.trail import pages as trail_pages
 
@@ -15,4 +15,18 @@ urlpatterns = [
     path("protokoll/ausgabe/stand/", export_pages.ordered, name="trail_exports"),
     path("protokoll/ausgabe/<uuid:pk>/", export_pages.fetch, name="trail_export_file"),
     path("labor/", profile_views.laboratory_profile, name="laboratory"),
+    path("einladung/<str:token>/", joining.join, name="join"),
+    path("team/", people_pages.people, name="person_list"),
+    path("team/einladen/", people_pages.person_new, name="person_new"),
+    path("team/rollen/", role_pages.roles, name="role_list"),
+    path("team/rollen/neu/", role_pages.role_new, name="role_new"),
+    path("team/rollen/<uuid:pk>/", role_pages.role_edit, name="role_edit"),
+    path("team/rollen/<uuid:pk>/ende/", role_pages.role_retire, name="role_retire"),
+    path("team/rechte/", role_pages.rights, name="rights"),
+    path("team/<uuid:pk>/", people_pages.person, name="person"),
+    path("team/<uuid:pk>/rolle/", people_pages.person_role, name="person_role"),
+    path("team/<uuid:pk>/ende/", people_pages.person_leave, name="person_leave"),
+    path("team/<uuid:pk>/rueckkehr/", people_pages.person_return, name="person_return"),
+    path("team/<uuid:pk>/einladung/", people_pages.person_invite_again, name="person_invite_again"),
+    path("team/<uuid:pk>/einladung/zuruecknehmen/", people_pages.person_withdraw, name="person_withdraw"),
 ]

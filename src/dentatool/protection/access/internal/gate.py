@@ -32,6 +32,8 @@ _REFUSALS = {
     "DT002": "ctx_forged",
     "DT003": "ctx_expired",
     "DT004": "authz_fail",
+    "DT007": "authz_fail",
+    "DT008": "authz_fail",
     "42501": "authz_fail",
 }
 
@@ -158,6 +160,8 @@ class Gate:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Errors made for people become pages; everything else stays loud."""
         if isinstance(status := getattr(error, "status", None), int) and 400 <= status < 500:
+            if event := getattr(error, "event", ""):
+                request.after_rollback.append((event, {"path": request.path, "reason": str(error)}))  # type: ignore[attr-defined]
             return error_page(request, status, getattr(error, "title", "Das geht so nicht"), str(error))
         if isinstance(error, DecryptError):
             request.after_rollback.append(("decrypt_fail", {"path": request.path, "where": str(error)}))  # type: ignore[attr-defined]

@@ -3,11 +3,12 @@
 from typing import ClassVar
 from uuid import UUID
 
-from django.contrib.auth.hashers import make_password
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
 from django.db import models
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from dentatool.protection.access.internal.roles import Role
 from dentatool.protection.tenancy import PracticeScope, Record
 from dentatool.protection.vault import SealedText
 
@@ -32,6 +33,8 @@ class Account(Record):
     active = models.BooleanField("Aktiv", default=True)
     confirmed_at = models.DateTimeField("Angaben bestätigt", null=True, editable=False)  # by the person, once
 
+    grants: ClassVar[tuple[str, ...]] = ("SELECT", "INSERT", "UPDATE")  # never deleted: an id means one person for ever
+    guard: ClassVar[str] = "guard_account"
     practice_scope: ClassVar[PracticeScope] = PracticeScope(person="id")
     not_sealed: ClassVar[dict[str, str]] = {"password_hash": "Argon2id-Hash mit eigenem Salz, nicht umkehrbar"}
     audit_hide: ClassVar[dict[str, str]] = {
@@ -45,10 +48,23 @@ class Account(Record):
             # Per laboratory, not per platform: otherwise a new account would tell that the
             # same person works elsewhere.
             models.UniqueConstraint(fields=["lab_id", "sign_in_key"], name="account_sign_in_once"),
+            models.CheckConstraint(
+                name="account_of_a_practice",
+                condition=models.Q(role=Role.PRACTICE, practice_id__isnull=False)
+                | (~models.Q(role=Role.PRACTICE) & models.Q(practice_id__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="account_of_a_person", condition=~models.Q(display_name="") & ~models.Q(sign_in_name="")
+            ),
         ]
 
     def __str__(self) -> str:
         return str(self.display_name)
+
+    @property
+    def has_password(self) -> bool:
+        """Whether its person has come: an invited account has a mark in its place that no password fits."""
+        return not self.password_hash.startswith(UNUSABLE_PASSWORD_PREFIX)
 
     @classmethod
     def create(
@@ -80,6 +96,7 @@ class LaboratoryRole(Record):
     permissions = models.JSONField("Rechte", default=list)
     active = models.BooleanField("Aktiv", default=True)
 
+    guard: ClassVar[str] = "guard_role"
     not_sealed: ClassVar[dict[str, str]] = {"name": "Name einer Rolle, keiner Person"}
 
     class Meta:
@@ -117,6 +134,7 @@ class Session(Record):
         "Zuletzt bestätigt", default=timezone.now
     )  # for what needs a fresh confirmation
 
+    guard: ClassVar[str] = "guard_access"
     practice_scope: ClassVar[PracticeScope] = PracticeScope(person="account")
     not_sealed: ClassVar[dict[str, str]] = {"token_hash": "SHA-256 eines zufälligen Schlüssels von 256 Bit"}
     audit_skip: ClassVar[dict[str, str]] = {
@@ -143,6 +161,7 @@ class AccessLink(Record):
     expires_at = models.DateTimeField("Gültig bis")
     used_at = models.DateTimeField("Benutzt", null=True)
 
+    guard: ClassVar[str] = "guard_access"
     practice_scope: ClassVar[PracticeScope] = PracticeScope(person="account")
     not_sealed: ClassVar[dict[str, str]] = {"token_hash": "SHA-256 eines zufälligen Schlüssels von 256 Bit"}
     audit_hide: ClassVar[dict[str, str]] = {"token_hash": "Prüfwert eines Zugangs"}
@@ -163,6 +182,7 @@ class ApiToken(Record):
     last_used_at = models.DateTimeField("Zuletzt benutzt", null=True)
     ended_at = models.DateTimeField("Beendet", null=True)
 
+    guard: ClassVar[str] = "guard_access"
     practice_scope: ClassVar[PracticeScope] = PracticeScope(person="account")
     not_sealed: ClassVar[dict[str, str]] = {"token_hash": "SHA-256 eines zufälligen Schlüssels von 256 Bit"}
     audit_skip: ClassVar[dict[str, str]] = {"last_used_at": "ändert sich bei jeder Benutzung und besagt allein nichts"}

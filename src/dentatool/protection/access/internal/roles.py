@@ -91,3 +91,15 @@ def permissions_of(role: str, own: list[str]) -> frozenset[Permission]:
     if role in PERMISSIONS_OF:
         return PERMISSIONS_OF[role]
     return frozenset(permission for permission in Permission if permission in own) | _EVERYBODY
+
+
+def as_sql() -> str:
+    """The same table for the database, which asks it before it lets rights be given (people.sql)."""
+    rows = "".join(
+        f"        WHEN '{role}' THEN '{{{','.join(sorted(held))}}}'::text[]\n" for role, held in PERMISSIONS_OF.items()
+    )
+    return (
+        "CREATE OR REPLACE FUNCTION protection.builtin_permissions(wanted text) RETURNS text[]\n"
+        "LANGUAGE sql IMMUTABLE SET search_path = pg_catalog AS $$\n"
+        f"    SELECT CASE wanted\n{rows}    END\n$$;\n"
+    )

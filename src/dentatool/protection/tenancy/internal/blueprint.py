@@ -54,7 +54,7 @@ def blueprint(records: Iterable[type[Record]]) -> Catalogue:
         made.update(_of_record(model))
     doors = shield._DOORS.read_text()
     ours = [
-        *(file.read_text() for file in shield._SQL),
+        *shield.sources(),
         *(shield.trail_of_new_rows(each) for each in records if each.audited),
     ]
     for text in ours:

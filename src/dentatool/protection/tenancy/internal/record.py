@@ -74,6 +74,7 @@ class Record(models.Model, metaclass=RecordBase):
     `audit_hide`  {column: why the trail notes a change but never the value}
     `frozen`      Frozen(...): from when on the database refuses any change
     `practice_scope` PracticeScope(...): what a practice's own people see; nothing without it
+    `guard`       a trigger function of protection that looks at each change of a row before it is made
     `grants`      what the app's database role may do; never TRUNCATE or REFERENCES
     """
 
@@ -87,6 +88,7 @@ class Record(models.Model, metaclass=RecordBase):
     audit_skip: ClassVar[dict[str, str]] = {}
     audit_hide: ClassVar[dict[str, str]] = {}
     frozen: ClassVar[Any] = None
+    guard: ClassVar[str] = ""
     practice_scope: ClassVar[PracticeScope | None] = None
     grants: ClassVar[tuple[str, ...]] = ("SELECT", "INSERT", "UPDATE", "DELETE")
     audited: ClassVar[bool] = True

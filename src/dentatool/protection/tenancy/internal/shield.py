@@ -18,19 +18,36 @@ from dentatool.protection.tenancy.internal.passes import PRACTICE_ROLE, pass_key
 from dentatool.protection.tenancy.internal.record import Record
 
 _HERE = Path(__file__).parent
-_SQL = (_HERE / "sql" / "passes.sql", _HERE.parents[1] / "audit" / "internal" / "trail.sql")
-_DOORS = _HERE.parents[1] / "access" / "internal" / "doors.sql"
+_ACCESS = _HERE.parents[1] / "access" / "internal"
+_SQL = (
+    _HERE / "sql" / "passes.sql",
+    _HERE.parents[1] / "audit" / "internal" / "trail.sql",
+    _ACCESS / "people.sql",
+)
+_DOORS = _ACCESS / "doors.sql"
 _HMAC_BLOCK = 64
 _NEW_ROWS = "audit_new_"  # with the table's name: its function for new rows
 _NOT_IN_TRAIL = {"id", "lab_id", "created_at", "changed_at", "version"}  # as in audit_rows
 _PAIRS = 40  # a function takes at most a hundred arguments
+_more_sql: list[str] = []
+
+
+def also_run(statement: str) -> None:
+    """SQL that the program makes from its own tables (who may do what), to be run and inspected with the files."""
+    if statement not in _more_sql:
+        _more_sql.append(statement)
+
+
+def sources() -> list[str]:
+    """All SQL of the owner's: what is run before the tables are protected."""
+    return [*(file.read_text() for file in _SQL), *_more_sql]
 
 
 def protect_database() -> None:
     """Bring every table under protection. Needs the owner's role; all or nothing."""
     with transaction.atomic(), connection.cursor() as cursor:
-        for file in _SQL:
-            cursor.execute(file.read_text())
+        for text in sources():
+            cursor.execute(text)
         inner, outer = _pads(pass_key())
         cursor.execute(
             "insert into protection.pass_secret (inner_pad, outer_pad) values (%s, %s) on conflict (only_row)"
@@ -131,10 +148,15 @@ def _hide_statistics(model: type[Record]) -> Iterator[str]:
 def _triggers(model: type[Record]) -> Iterator[str]:
     table = model._meta.db_table
     for name in (
-        *("stamp", "stamp_insert", "audit_insert", "audit_update", "audit_delete"),
+        *("guard", "stamp", "stamp_insert", "audit_insert", "audit_update", "audit_delete"),
         *("frozen", "frozen_from_birth", "frozen_truncate"),
     ):
         yield f'drop trigger if exists dentatool_{name} on "{table}"'
+    if model.guard:
+        yield (
+            f'create trigger dentatool_guard before insert or update or delete on "{table}" '
+            f"for each row execute function protection.{model.guard}()"
+        )
     if model.audited:
         skip = ", ".join(f"'{column}'" for column in (*model.audit_skip, *(f"!{name}" for name in model.audit_hide)))
         yield (

@@ -1,0 +1,3 @@
+"""Fixtures of the team's tests."""
+
+from kit.conftest import django_queries  # noqa: F401  (a fixture)
