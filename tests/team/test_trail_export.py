@@ -15,6 +15,7 @@ from dentatool.practices.models import Practice
 from dentatool.protection.access import Account
 from dentatool.protection.access.internal.models import Session
 from dentatool.protection.audit import Entry, record_event
+from dentatool.protection.tenancy import laboratory
 from dentatool.team.trail import exporting
 from dentatool.team.trail.exporting import forget_exports, harmless
 from dentatool.team.trail.models import TrailExport, TrailExportPart
@@ -168,7 +169,8 @@ def test_nobody_else_fetches_it(anna, bert, new_laboratory, work):
 @pytest.mark.parametrize("loss", [{"active": False}, {"role": "office"}])
 def test_who_lost_the_right_before_the_work_began_gets_nothing(anna, work, loss):
     order(anna.client())
-    with anna.at_work():
+    with laboratory(anna.lab_id):
+        Account.objects.filter(pk=anna.technician.id).update(role="owner")  # the last one could not go
         Account.objects.filter(pk=anna.owner.id).update(**loss)
 
     work(anna)
