@@ -16,7 +16,7 @@ from attack.marked import Marked, fill, marker_of
 from pages.test_matrix import INNER, shown
 
 READ_WITHOUT_ID = [address.pattern for address in INNER if not address.takes_ids]
-WORDS = ("suche", "arbeit", "nummer")
+WORDS = ("auswahl", "suche", "arbeit", "nummer")
 IDS = ("praxis", "person", "record", "vorgang", "practice", "patient", "dentist")
 SORTS = ("sortierung",)
 
