@@ -20,13 +20,14 @@ import smtplib
 import unicodedata
 from datetime import timedelta
 from email.message import EmailMessage
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.core.validators import validate_email
+from django.db import transaction
 from django.template import engines
 from django.utils import timezone
 from jinja2 import Environment
@@ -35,6 +36,7 @@ from dentatool.kit.jobs import enqueue, job
 from dentatool.kit.models import Mail, MailState
 from dentatool.kit.post_office import PostOffice, compose, own_post_office, post_office
 from dentatool.protection.access import Account
+from dentatool.protection.tenancy import Pass, current, laboratory
 
 log = logging.getLogger("dentatool.mail")
 
@@ -52,9 +54,23 @@ def send(template: str, *, to: Account | str, **facts: Any) -> Mail:
     address = str(to.sign_in_name if isinstance(to, Account) else to)
     validate_email(address)
     subject, _, body = _written(template, facts).partition("\n")
-    mail = Mail.objects.create(address=address, subject=subject.strip(), body=body.strip() + "\n")
-    enqueue("kit.send_mail", mail=str(mail.pk))
+    held = current()
+    mail = Mail(address=address, subject=subject.strip(), body=body.strip() + "\n")
+    if held.practice_id is None:
+        _put_into_outbox(mail)
+    else:  # a practice's people write nothing into the laboratory's tables: the program does, once they are done
+        transaction.on_commit(partial(_put_for_practice, mail, held))
     return mail
+
+
+def _put_into_outbox(mail: Mail) -> None:
+    mail.save(force_insert=True)
+    enqueue("kit.send_mail", mail=str(mail.pk))
+
+
+def _put_for_practice(mail: Mail, held: Pass) -> None:
+    with laboratory(held.lab_id, actor=held.actor_id, origin=held.origin, request_id=held.request_id):
+        _put_into_outbox(mail)
 
 
 @job("kit.send_mail")

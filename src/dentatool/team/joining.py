@@ -7,11 +7,13 @@ from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from dentatool.kit.errors import Gone
+from dentatool.kit.errors import Gone, error_page
 from dentatool.kit.forms import Form, posted
 from dentatool.protection.access import PUBLIC, Account, page
 from dentatool.protection.access.people import accept, find_invitation, note_bad_link
+from dentatool.protection.audit import record_event
 from dentatool.protection.tenancy import laboratory
+from dentatool.team.people_pages import TAMPERED, is_untouched
 from dentatool.team.queries import profile
 
 USED = "Diese Einladung wurde schon benutzt, zurückgenommen oder ist älter als 72 Stunden. Bitten Sie um eine neue."
@@ -50,6 +52,9 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
         account = Account.objects.get(pk=invitation.account_id)
         facts = {"laboratory": profile().name, "address": str(account.sign_in_name)}
         name = str(account.display_name)
+        if request.method == "POST" and not is_untouched(request, JoinForm.base_fields):
+            record_event("authz_fail", path=request.path.replace(token, "…"), reason=TAMPERED)
+            return error_page(request, 403, "Das geht so nicht", TAMPERED)
     form = JoinForm(posted(request), initial={"name": name})
     if request.method == "POST" and form.is_valid():
         wanted = form.cleaned_data

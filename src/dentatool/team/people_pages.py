@@ -1,5 +1,6 @@
 """The people of the laboratory: who they are, what they may, who comes and who leaves."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -37,7 +38,7 @@ STATES = {
     "withdrawn": ("Einladung zurückgenommen", "quiet"),
     "left": ("ausgeschieden", "quiet"),
 }
-_TAMPERED = "Das Formular wurde verändert gesendet. Es wurde nichts gespeichert."
+TAMPERED = "Das Formular wurde verändert gesendet. Es wurde nichts gespeichert."
 
 
 class OfferedField(forms.ChoiceField):
@@ -189,10 +190,14 @@ def send_invitation(account: Account, token: str) -> None:
 
 def require_only(request: HttpRequest, form: forms.BaseForm, *more: str) -> None:
     """Refuse, and note, what the form does not have: whoever adds fields or doubles them tries something."""
-    known = {*form.fields, *more, "csrfmiddlewaretoken"}
-    for name, values in request.POST.lists():
-        if name not in known or (len(values) > 1 and name not in more):
-            raise NotEntitled(_TAMPERED)
+    if not is_untouched(request, form.fields, more):
+        raise NotEntitled(TAMPERED)
+
+
+def is_untouched(request: HttpRequest, fields: Iterable[str], several: Iterable[str] = ()) -> bool:
+    """Whether only what the form has was sent, and each but `several` once."""
+    once = {*fields, "csrfmiddlewaretoken"}
+    return all(name in several or (name in once and len(values) == 1) for name, values in request.POST.lists())
 
 
 def _show(request: HttpRequest, pk: UUID, form: RoleForm | None = None) -> HttpResponse:

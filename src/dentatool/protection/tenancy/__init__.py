@@ -26,7 +26,7 @@ from dentatool.protection.tenancy.internal.inspection import (
     inspect_database,
     require_sound_database,
 )
-from dentatool.protection.tenancy.internal.passes import NoPass, current, laboratory
+from dentatool.protection.tenancy.internal.passes import NoPass, Pass, current, laboratory
 from dentatool.protection.tenancy.internal.practice_scope import PracticeScope
 from dentatool.protection.tenancy.internal.record import Record
 from dentatool.protection.tenancy.internal.shield import protect_database
@@ -35,6 +35,7 @@ __all__ = [
     "DatabaseChanged",
     "Deviation",
     "NoPass",
+    "Pass",
     "PracticeScope",
     "Record",
     "current",
