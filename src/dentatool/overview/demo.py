@@ -8,13 +8,16 @@ from dentatool.billing.demo import fill_invoices
 from dentatool.catalogue import demo as catalogue_demo
 from dentatool.orders.demo import fill_orders
 from dentatool.practices import demo as practices_demo
+from dentatool.practices.models import Practice
 from dentatool.protection.access import Account, Role
+from dentatool.protection.access.people import LaboratoryRole
 from dentatool.protection.founding import connect_as_owner
 from dentatool.protection.tenancy import laboratory
 from dentatool.team import demo as team_demo
 from dentatool.team.founding import FirstAccount, create_laboratory
 
 PASSWORD_LENGTH = 12
+OWN_ROLE = "annahme"  # in the addresses: the role that each demo laboratory made for itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,18 @@ _PEOPLE = {
         Role.OFFICE: "Miriam Sedlmeier",
         Role.TECHNICIAN: "Jonas Achatz",
         Role.COURIER: "Pavel Novák",
+        Role.READER: "Leonie Kastl",
+        OWN_ROLE: "Brigitte Thalhammer",
+        Role.PRACTICE: "Sabine Rieder",
     },
     "bert": {
         Role.OWNER: "Bert Hölscher",
         Role.OFFICE: "Silke Averbeck",
         Role.TECHNICIAN: "Deniz Yıldız",
         Role.COURIER: "Lars Terhorst",
+        Role.READER: "Mats Wiggering",
+        OWN_ROLE: "Heike Pohlkamp",
+        Role.PRACTICE: "Jutta Brinkmann",
     },
 }
 
@@ -61,24 +70,34 @@ def create_demo() -> list[SignIn]:
 
 
 def _fill(lab_id: UUID, key: str, domain: str) -> list[SignIn]:
+    with laboratory(lab_id):
+        people = {str(Role.OWNER): Account.objects.get().pk}
+        own_role = team_demo.make_own_role()
+    with laboratory(lab_id, actor=people[Role.OWNER]):
+        practices_demo.fill(key)
     found = []
     with laboratory(lab_id):
-        people = {Role.OWNER: Account.objects.get().pk}
         for role, person in _PEOPLE[key].items():
-            if role == Role.OWNER:
-                continue
-            sign_in_name = f"{role}@{domain}"
-            password = secrets.token_urlsafe(PASSWORD_LENGTH)
-            account = Account.create(display_name=person, sign_in_name=sign_in_name, role=role, password=password)
-            people[role] = account.pk
-            found.append(SignIn(_LABORATORIES[key][0], Role(role).label, sign_in_name, password))
+            if role != Role.OWNER:
+                sign_in, people[role] = _person(key, domain, person, role, own_role)
+                found.append(sign_in)
     # A transaction for each slice: as in real life, the later builds on what the earlier committed.
-    for fill, role in (
-        (practices_demo.fill, Role.OWNER),
-        (catalogue_demo.fill, Role.OWNER),
-        (fill_orders, Role.TECHNICIAN),
-        (fill_invoices, Role.OFFICE),
-    ):
+    for fill, role in ((catalogue_demo.fill, Role.OWNER), (fill_orders, Role.TECHNICIAN), (fill_invoices, Role.OFFICE)):
         with laboratory(lab_id, actor=people[role]):
             fill(key)
     return found
+
+
+def _person(key: str, domain: str, name: str, role: str, own_role: LaboratoryRole) -> tuple[SignIn, UUID]:
+    """One more person of the laboratory, or of its first practice."""
+    sign_in_name, password = f"{role}@{domain}", secrets.token_urlsafe(PASSWORD_LENGTH)
+    practice = Practice.objects.order_by("customer_number").first() if role == Role.PRACTICE else None
+    account = Account.create(
+        display_name=name,
+        sign_in_name=sign_in_name,
+        role=own_role.key if role == OWN_ROLE else role,
+        password=password,
+        practice_id=practice.pk if practice else None,
+    )
+    label = own_role.name if role == OWN_ROLE else str(Role(role).label)
+    return SignIn(_LABORATORIES[key][0], label, sign_in_name, password), account.pk

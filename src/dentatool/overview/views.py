@@ -25,6 +25,6 @@ def overview(request: HttpRequest) -> HttpResponse:
     }
     if may(Permission.ORDERS_VIEW):
         facts |= {"counts": queries.counts(today), "lists": queries.lists(today)}
-    if may(Permission.BILLING_VIEW):
+    if may(Permission.BILLING_VIEW) and request.person.practice_id is None:  # type: ignore[attr-defined]
         facts["drafts"] = queries.draft_invoices()
     return render(request, "overview/overview.html", facts)

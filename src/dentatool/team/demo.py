@@ -1,4 +1,7 @@
-"""Particulars of the demo laboratories. Invented firms in real places."""
+"""Particulars of the demo laboratories, and the role that each made for itself. Invented firms in real places."""
+
+from dentatool.protection.access import Permission
+from dentatool.protection.access.people import LaboratoryRole
 
 PROFILES = {
     "anna": {
@@ -32,3 +35,12 @@ PROFILES = {
         "lab_type": "gewerbe",
     },
 }
+
+
+def make_own_role() -> LaboratoryRole:
+    """Who takes in the work and speaks with practices, without prices and invoices."""
+    rights = (
+        *(Permission.OVERVIEW_VIEW, Permission.PRACTICES_VIEW, Permission.PATIENTS_VIEW, Permission.PATIENTS_CHANGE),
+        *(Permission.ORDERS_VIEW, Permission.ORDERS_CHANGE),
+    )
+    return LaboratoryRole.objects.create(key="eigene-annahme", name="Auftragsannahme", permissions=sorted(rights))
