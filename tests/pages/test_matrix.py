@@ -43,6 +43,8 @@ RECORDS = {
     "trail_export_file": "trail_export",
     "person": "account",
     "role": "own_role",
+    "review": "review",
+    "review_item": "review_item",
 }
 OWN_ROLE = "own"  # beside the built-in ones: a role of the laboratory's own
 OWN_PERMISSIONS = frozenset({Permission.OWN_ACCOUNT, Permission.ORDERS_VIEW, Permission.TEAM_VIEW})
@@ -99,6 +101,7 @@ def records_of(lab: Any) -> dict[str, UUID]:
     from dentatool.catalogue.models import Article, ChainLine, PriceList, ServiceChain
     from dentatool.practices.models import Dentist, KnownLocation
     from dentatool.protection.access.people import LaboratoryRole
+    from dentatool.team.reviews.actions import open_review
 
     with lab.at_work():
         demo.fill("anna")
@@ -120,6 +123,8 @@ def records_of(lab: Any) -> dict[str, UUID]:
             "own_role": LaboratoryRole.objects.create(
                 key="eigene-annahme", name="Annahme", permissions=sorted(OWN_PERMISSIONS)
             ),
+            "review": (review := open_review(by=None)),
+            "review_item": review.items.first(),
         }
         return {name: record.pk for name, record in made.items()} | {"account": lab.courier.id}
 

@@ -19,7 +19,13 @@ from dentatool.operations.cluster.hardening import what_is_open
 
 GOOD, WARNING, WRONG = "gut", "warnung", "fehler"
 _TIGHT_MB, _FULL_MB = 2_000, 500
-_SECRET_FILES = ("secrets/database.json", "secrets/pass.key", "secrets/django.key", "keys/root.key")
+_SECRET_FILES = (
+    "secrets/database.json",
+    "secrets/pass.key",
+    "secrets/signing.key",
+    "secrets/django.key",
+    "keys/root.key",
+)
 _CLOCK_S = 2.0
 _NAMED = 10
 

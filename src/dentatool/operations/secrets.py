@@ -1,7 +1,7 @@
 """Keys and passwords of an installation: made once, never shown, readable by their owner alone.
 
 var/secrets/   database.json (roles and their passwords), superuser.key (embedded server only),
-               pass.key (signs the laboratory passes), django.key
+               pass.key (signs the laboratory passes), signing.key (signs reports, Ed25519), django.key
 var/keys/      root.key (wraps every laboratory's keys). In a folder of its own, so that a backup of
                the data never carries it along by mistake.
 """
@@ -24,6 +24,7 @@ def ensure_secrets(var: Path) -> None:
         folder.chmod(0o700)
     ensure_file(var / "secrets" / "pass.key", lambda: secrets.token_hex(32))
     ensure_file(var / "secrets" / "django.key", lambda: secrets.token_urlsafe(50))
+    ensure_file(var / "secrets" / "signing.key", lambda: secrets.token_bytes(32).hex())  # any 32 bytes: RFC 8032
     ensure_file(var / "secrets" / "superuser.key", lambda: secrets.token_urlsafe(32))
     ensure_file(var / "keys" / "root.key", lambda: json.dumps({"1": base64.b64encode(os.urandom(32)).decode()}))
 

@@ -18,7 +18,9 @@ from dentatool.project.console import Failure
 from dentatool.project.instance import this_instance
 
 # They change nothing; `run` consists of other commands, each of which is noted by itself.
-READING = frozenset({"run", "bench", "doctor", "tenant list", "keys status", "xml check", "reviews verify"})
+READING = frozenset(
+    {"run", "bench", "doctor", "tenant list", "keys status", "xml check", "reviews verify", "reviews key"}
+)
 READING_DJANGO = frozenset(
     {"check", "diffsettings", "findstatic", "help", "makemigrations", "showmigrations", "sqlmigrate"}
 )

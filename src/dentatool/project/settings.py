@@ -53,6 +53,7 @@ def _database() -> dict[str, Any]:
 
 SECRET_KEY = _secret("django.key", "not-set-up")
 DENTATOOL_PASS_KEY_FILE = str(VAR / "secrets" / "pass.key")
+DENTATOOL_SIGNING_KEY_FILE = str(VAR / "secrets" / "signing.key")
 DENTATOOL_ROOT_KEY_FILE = env.str("DENTATOOL_ROOT_KEY_FILE", str(VAR / "keys" / "root.key"))
 
 INSTALLED_APPS = [
@@ -135,6 +136,10 @@ DENTATOOL_KEEP_DAYS = {
     kept: days for kept in ("security", "access", "business")
     if (days := env.int(f"DENTATOOL_KEEP_{kept.upper()}_DAYS", None)) is not None
 }  # fmt: skip
+# Days between two reviews of accesses (TOM 3): 180 for a laboratory; more often is allowed, less is not.
+DENTATOOL_REVIEW_DAYS = env.int("DENTATOOL_REVIEW_DAYS", 180)
+if not 30 <= DENTATOOL_REVIEW_DAYS <= 180:
+    sys.exit("DENTATOOL_REVIEW_DAYS muss zwischen 30 und 180 liegen.")
 DENTATOOL_SECURITY_CONTACT = env.str("DENTATOOL_SECURITY_CONTACT", "")
 ALLOWED_HOSTS = env.list("DENTATOOL_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 # What links in e-mails begin with: never taken from a request, whose sender could name another place.

@@ -6,9 +6,19 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from dentatool.protection.tenancy import Record
+from dentatool.team.reviews.models import AccessReview, ReviewItem
 from dentatool.team.trail.models import TrailExport, TrailExportPart, TrailReading
 
-__all__ = ["LaboratoryProfile", "LaboratoryType", "Region", "TrailExport", "TrailExportPart", "TrailReading"]
+__all__ = [
+    "AccessReview",
+    "LaboratoryProfile",
+    "LaboratoryType",
+    "Region",
+    "ReviewItem",
+    "TrailExport",
+    "TrailExportPart",
+    "TrailReading",
+]
 
 BUSINESS = "Geschäftsangabe des Labors selbst, kein Patient"
 

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from dentatool.team import entrance, joining, people_pages, profile_views, role_pages
+from dentatool.team.reviews import pages as review_pages
 from dentatool.team.trail import export_pages
 from dentatool.team.trail import pages as trail_pages
 
@@ -14,6 +15,12 @@ urlpatterns = [
     path("protokoll/ausgabe/", export_pages.export, name="trail_export"),
     path("protokoll/ausgabe/stand/", export_pages.ordered, name="trail_exports"),
     path("protokoll/ausgabe/<uuid:pk>/", export_pages.fetch, name="trail_export_file"),
+    path("team/pruefung/", review_pages.reviews, name="review_list"),
+    path("team/pruefung/neu/", review_pages.review_open, name="review_open"),
+    path("team/pruefung/<uuid:pk>/", review_pages.review, name="review"),
+    path("team/pruefung/<uuid:pk>/abschluss/", review_pages.review_close, name="review_close"),
+    path("team/pruefung/<uuid:pk>/bericht/", review_pages.review_report, name="review_report"),
+    path("team/pruefung/zugang/<uuid:pk>/", review_pages.review_item, name="review_item"),
     path("labor/", profile_views.laboratory_profile, name="laboratory"),
     path("einladung/<str:token>/", joining.join, name="join"),
     path("team/", people_pages.people, name="person_list"),

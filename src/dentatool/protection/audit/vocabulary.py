@@ -138,6 +138,8 @@ WORDS: dict[str, Word] = {
             "trail.exported": "Protokoll ausgegeben",
             "trail.export_fetched": "Ausgabe des Protokolls heruntergeladen",
             "trail.expired": "Abgelaufene Protokolleinträge gelöscht",
+            "review.closed": "Zugangsprüfung abgeschlossen",
+            "review.report_fetched": "Bericht einer Zugangsprüfung heruntergeladen",
             "sys_admin": "Kommando auf dem Server",
             "sys_startup": "Programm gestartet",
             "sys_shutdown": "Programm beendet",
