@@ -82,7 +82,12 @@ def _fill(lab_id: UUID, key: str, domain: str) -> list[SignIn]:
                 sign_in, people[role] = _person(key, domain, person, role, own_role)
                 found.append(sign_in)
     # A transaction for each slice: as in real life, the later builds on what the earlier committed.
-    for fill, role in ((catalogue_demo.fill, Role.OWNER), (fill_orders, Role.TECHNICIAN), (fill_invoices, Role.OFFICE)):
+    for fill, role in (
+        (catalogue_demo.fill, Role.OWNER),
+        (fill_orders, Role.TECHNICIAN),
+        (fill_invoices, Role.OFFICE),
+        (team_demo.fill_reviews, Role.OWNER),
+    ):
         with laboratory(lab_id, actor=people[role]):
             fill(key)
     return found

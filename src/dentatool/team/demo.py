@@ -1,7 +1,14 @@
-"""Particulars of the demo laboratories, and the role that each made for itself. Invented firms in real places."""
+"""Particulars of the demo laboratories, their own role, and reviews of accesses. Invented firms in real places."""
 
-from dentatool.protection.access import Permission
+from datetime import timedelta
+
+from django.utils import timezone
+
+from dentatool.protection.access import Account, Permission, Role
 from dentatool.protection.access.people import LaboratoryRole
+from dentatool.protection.tenancy import current
+from dentatool.team.reviews.actions import TERM, close_review, decide, open_review
+from dentatool.team.reviews.models import AccessReview, Decision
 
 PROFILES = {
     "anna": {
@@ -44,3 +51,17 @@ def make_own_role() -> LaboratoryRole:
         *(Permission.ORDERS_VIEW, Permission.ORDERS_CHANGE),
     )
     return LaboratoryRole.objects.create(key="eigene-annahme", name="Auftragsannahme", permissions=sorted(rights))
+
+
+def fill_reviews(_laboratory: str) -> None:
+    """One review of half a year ago, closed, and one that runs with some decisions made."""
+    owner = Account.objects.get(pk=current().actor_id)
+    first = open_review(by=owner)
+    begun = timezone.now() - timedelta(days=182)
+    AccessReview.objects.filter(pk=first.pk).update(opened_at=begun, due_at=begun + TERM)
+    for item in first.items.exclude(account=owner):
+        decide(item, Decision.KEPT, by=owner)
+    close_review(first, by=owner)
+    running = open_review(by=None)
+    office = running.items.get(account__role=Role.OFFICE)
+    decide(office, Decision.KEPT, by=owner, comment="Abrechnung, unverändert")
