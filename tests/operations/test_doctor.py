@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -29,7 +30,7 @@ def test_a_sound_installation_has_nothing_to_mend(var: Path, post_office: PostOf
     findings = examine(var, production=False)
 
     assert [finding for finding in findings if finding.status != GOOD and finding.what != "Datenträger"] == []
-    assert len(findings) == 15
+    assert len(findings) == 17
 
 
 def test_a_mail_server_that_is_missing_away_or_without_a_known_certificate_is_named(
@@ -132,3 +133,18 @@ def test_an_installation_that_was_never_started_says_how_to_start_it(tmp_path: P
     (database,) = [finding for finding in examine(tmp_path, production=False) if finding.what == "Datenbank"]
 
     assert (database.status, database.mend) == (WRONG, "Starten Sie einmal: make run")
+
+
+def test_an_entry_that_is_kept_too_long_is_named(var: Path, anna: Any, superuser: Any) -> None:
+    superuser.execute(
+        "insert into protection_entry (id, lab_id, at, mode, origin, request_id, kind, what, action, changes)"
+        " values (gen_random_uuid(), %s, now() - interval '100 days', 'work', '', '-', 'event', 'trail.viewed', '', '{}')",
+        [anna.lab_id],
+    )
+    try:
+        (finding,) = [each for each in examine(var, production=False) if each.what == "Aufbewahrung des Protokolls"]
+    finally:
+        superuser.execute("delete from protection_entry where at < now() - interval '99 days'")
+
+    assert finding.status == WRONG
+    assert "access: 1 Einträge" in finding.found

@@ -350,7 +350,7 @@ def test_the_report_is_verified_by_command_and_a_changed_one_is_not(anna, closed
 
     good, bad = verified(whole), verified(changed)
 
-    assert (good.returncode, bad.returncode) == (0, 1)
+    assert (good.returncode, bad.returncode) == (0, 1), good.stderr
     assert f"laboratory {anna.lab_id}" in good.stdout
     assert "verändert" in bad.stderr
     assert hashlib.sha256(report).hexdigest() == closed.report_sha256

@@ -58,7 +58,9 @@ def examine(var: Path, *, production: bool) -> list[Finding]:
         reason = str(error).strip().splitlines()[0]
         findings.append(Finding("Datenbank", WRONG, reason, "Läuft DentaTool? Starten Sie es mit: make run"))
     else:
-        findings += [_backup_writes_nothing(database), _as_the_program_made_it(database)]
+        findings += [
+            _backup_writes_nothing(database), _trail_forgets_in_time(database), _as_the_program_made_it(database)
+        ]  # fmt: skip
     if production:
         findings += _production()
     return findings
@@ -205,6 +207,20 @@ def _backup_writes_nothing(database: dict[str, Any]) -> Finding:
         mend = "Starten Sie einmal mit einem Superuser in DATABASE_URL (eingebettet: make run)."
         return Finding("Rolle der Sicherung", WARNING, "liest nicht alles: Eine Sicherung wäre unvollständig", mend)
     return Finding("Rolle der Sicherung", GOOD, "liest alles, schreibt nichts")
+
+
+def _trail_forgets_in_time(database: dict[str, Any]) -> Finding:
+    """No entry is older than its class allows; two nights of grace for a computer that is off at night."""
+    with connect(database, "backup") as backup:  # the only role that sees all laboratories
+        rows = backup.execute(
+            "select r.kept, min(e.at)::date, count(*) from protection.retention r join protection_entry e on e.what = r.what"
+            " where e.at < now() - make_interval(days => r.keep_days + 2) group by 1 order by 1"
+        ).fetchall()
+    if rows:
+        told = ", ".join(f"{kept}: {count} Einträge, der älteste vom {oldest:%d.%m.%Y}" for kept, oldest, count in rows)
+        mend = "Laufen die Hintergrundaufgaben? Sie löschen jede Nacht: dentatool worker"
+        return Finding("Aufbewahrung des Protokolls", WRONG, f"zu lange aufbewahrt: {told}", mend)
+    return Finding("Aufbewahrung des Protokolls", GOOD, "kein Eintrag ist älter, als seine Klasse erlaubt")
 
 
 def _as_the_program_made_it(database: dict[str, Any]) -> Finding:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dentatool.project.console import Failure, say
 from dentatool.project.instance import this_instance
-from dentatool.protection.audit.signatures import SignatureError, check_file, public_key_of
+from dentatool.values.signed_file import SignatureError, check_file, public_key_of
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

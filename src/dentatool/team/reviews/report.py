@@ -10,10 +10,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from dentatool.kit.formatting import moment
-from dentatool.protection.audit.signatures import sign_file
 from dentatool.protection.tenancy import current
 from dentatool.team.queries import profile
 from dentatool.team.reviews.models import AccessReview, Decision, ReviewItem
+from dentatool.values.signed_file import sign_file
 
 _HERE = Path(__file__).parent
 _HEAD = (

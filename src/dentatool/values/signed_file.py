@@ -4,7 +4,7 @@ Promise: a signed file is the content as it was, followed by one line with SHA-2
 all of them. Programs that show the content pass the line by (a PDF ends before it). The key lies in a file beside the
 other secrets, outside of the database.
 How it could be broken: by whoever reads that file. So the public key belongs into other hands: `dentatool reviews key`.
-Tests that try: tests/protection/audit/test_signatures.py.
+Tests that try: tests/values/test_signed_file.py.
 """
 
 import base64

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from dentatool.protection.audit.signatures import SignatureError, check_file, public_key_of, sign_file
+from dentatool.values.signed_file import SignatureError, check_file, public_key_of, sign_file
 
 CONTENT = b"%PDF-1.7 ... %%EOF\n"
 
