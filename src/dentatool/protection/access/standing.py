@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from dentatool.protection.access.internal.deciding import end_everything_of
 from dentatool.protection.access.internal.models import Account, ApiToken, LaboratoryRole, Level, Session
 from dentatool.protection.access.internal.roles import Permission, Role, permissions_of
 from dentatool.protection.audit import record_event
@@ -69,10 +70,11 @@ def end_access(account: Account) -> None:
         raise LastOwner
     account.active = False
     account.save(update_fields=["active"])
+    end_everything_of(account.pk, "deactivated")
     record_event("user_archived", account, account=account.pk)
 
 
 def is_last_owner(account: Account) -> bool:
-    """Whether the laboratory would be without an owner if this account were closed."""
+    """Whether the laboratory would be without an owner if this account were closed; an invited one is none yet."""
     others = Account.objects.filter(role=Role.OWNER, active=True).exclude(pk=account.pk)
-    return account.role == Role.OWNER and account.active and not others.exists()
+    return account.role == Role.OWNER and account.active and not any(other.has_password for other in others)

@@ -13,6 +13,7 @@ from dentatool.kit.forms import Form, posted
 from dentatool.protection.access import Account, Permission, page
 from dentatool.protection.access.standing import is_last_owner
 from dentatool.protection.audit import record_event
+from dentatool.team.permission_words import WORDS
 from dentatool.team.reviews.actions import close_review, decide, is_alone, next_review_on, open_review
 from dentatool.team.reviews.models import AccessReview, Decision, ReviewItem
 
@@ -85,15 +86,16 @@ def review_item(request: HttpRequest, pk: object) -> HttpResponse:
     """Decide about one access."""
     item = get_object_or_404(ReviewItem.objects.select_related("review", "account"), pk=pk)
     form = DecisionForm(posted(request))
+    facts = {"item": item, "form": form, "rights": [WORDS.get(each, each) for each in item.permissions]}
     if request.method == "POST" and form.is_valid():
         try:
             decide(item, form.cleaned_data["decision"], by=_self(request), comment=form.cleaned_data["comment"].strip())
         except NotYet as reason:
             form.add_error(None, str(reason))
-            return render(request, "team/review_item.html", {"item": item, "form": form}, status=409)
+            return render(request, "team/review_item.html", facts, status=409)
         messages.success(request, f"Entschieden: {item.person}.")
         return redirect(url("review", item.review_id))
-    return render(request, "team/review_item.html", {"item": item, "form": form}, status=422 if form.is_bound else 200)
+    return render(request, "team/review_item.html", facts, status=422 if form.is_bound else 200)
 
 
 @page(Permission.REVIEW_DECIDE, fresh=True)

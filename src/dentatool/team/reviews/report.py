@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from dentatool.kit.formatting import moment
 from dentatool.protection.tenancy import current
+from dentatool.team.permission_words import WORDS
 from dentatool.team.queries import profile
 from dentatool.team.reviews.models import AccessReview, Decision, ReviewItem
 from dentatool.values.signed_file import sign_file
@@ -71,7 +72,7 @@ def _row(item: ReviewItem) -> list[str]:
     return [
         item.person,
         item.role,
-        ", ".join(item.permissions),
+        ", ".join(WORDS.get(permission, permission) for permission in item.permissions),
         moment(item.last_sign_in) if item.last_sign_in else "nie",
         f"{', '.join(item.factors) or 'keiner'}, {item.tokens}",
         item.get_decision_display(),
