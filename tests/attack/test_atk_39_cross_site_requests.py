@@ -8,6 +8,7 @@ from pages.test_matrix import ALL, fingerprint, records_of
 
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
 OWN = "https://localhost"
+REPORTS = "csp_report"  # browsers send reports without a token; tests/attack/test_security_events.py has its limits
 
 
 @pytest.fixture
@@ -37,6 +38,8 @@ def test_no_address_acts_for_another_site(annas_browser, anna, superuser, forged
     before = fingerprint(superuser, anna.lab_id)
 
     for address in ALL:
+        if address.name == REPORTS:
+            continue
         for method in WRITING:
             answer = annas_browser.generic(method, address.filled(records), b"a=b", **headers)
             assert answer.status_code == 403, f"{method} {address.pattern} {forged}: {answer.status_code}"
@@ -64,7 +67,8 @@ def test_no_view_is_excused_from_the_check():
 
     found = list(views(get_resolver().url_patterns))
     assert len(found) > 50
-    assert [view for view in found if getattr(view, "csrf_exempt", False)] == []
+    exempt = [view for view in found if getattr(view, "csrf_exempt", False)]
+    assert [view.__name__ for view in exempt] == [REPORTS]
 
 
 def test_cookies_are_bound_to_this_host_and_hidden_from_scripts(nobody):

@@ -1,10 +1,15 @@
 """Words for requests whose body the front did not take in (project/front.py)."""
 
+import logging
 from collections.abc import Callable
 
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 
 from dentatool.kit.errors import error_page
+from dentatool.protection.audit import record_platform_event
+
+log = logging.getLogger("dentatool.arrival")
 
 # reason → status, title, message, what to do
 _WORDS = {
@@ -30,6 +35,20 @@ def refuse_what_did_not_arrive(get_response: Callable[[HttpRequest], HttpRespons
 
     def middleware(request: HttpRequest) -> HttpResponse:
         reason = request.META.get("dentatool.arrival")
-        return error_page(request, *_WORDS[reason]) if reason else get_response(request)
+        if not reason:
+            return get_response(request)
+        if reason == "too_many":
+            _tell(request)
+        return error_page(request, *_WORDS[reason])
 
     return middleware
+
+
+def _tell(request: HttpRequest) -> None:
+    """Nobody is known yet. Whether it can be written down does not change the answer."""
+    try:
+        record_platform_event(
+            "excess_rate_limit_exceeded", origin=request.META.get("REMOTE_ADDR", ""), path=request.path[:200]
+        )
+    except DatabaseError:
+        log.exception("an excess of requests could not be recorded")

@@ -2,6 +2,7 @@
 
 from csp.constants import NONCE, NONE, SELF, STRICT_DYNAMIC
 
+REPORTS = "/csp-bericht/"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -13,6 +14,9 @@ CONTENT_SECURITY_POLICY = {
         "form-action": [SELF],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
+        # Whatever a browser refuses is reported (operations/csp_reports.py); old browsers know the first word only.
+        "report-uri": REPORTS,
+        "report-to": "csp",
     }
 }
 

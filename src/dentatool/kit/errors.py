@@ -12,11 +12,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
+from dentatool.protection.audit.refusals import note_refusal
+
 
 class PersonError(Exception):
     """An error whose message may be shown. `str(error)` is the German message."""
 
     status: ClassVar[int] = 400
+    event: ClassVar[str] = ""  # the security event that it is, if it is one
     title: ClassVar[str] = "Das geht so nicht"
 
 
@@ -46,10 +49,13 @@ class BadQuery(PersonError, BadRequest):
 
     status = 400
     title = "Diese Adresse ist nicht richtig"
+    event = "input_validation_fail"
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """400: the browser sent what no page of ours would send."""
+    if not isinstance(exception, PersonError):  # those the Gate has noted
+        note_refusal("input_validation_fail", path=request.path, reason=type(exception).__name__)
     too_large = type(exception).__name__ in {"RequestDataTooBig", "TooManyFieldsSent", "TooManyFilesSent"}
     if too_large:
         return error_page(
@@ -82,6 +88,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403: the form does not come from a page that this browser was just served."""
+    note_refusal("malicious_csrf", path=request.path)
     return error_page(
         request, 403, "Das Formular ist abgelaufen",
         "Es gehört zu einer früheren Anmeldung oder kommt nicht von dieser Seite. Gespeichert wurde nichts.",

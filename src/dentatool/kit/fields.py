@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.utils.timezone import localdate
 
+from dentatool.protection.audit.refusals import note_refusal
 from dentatool.values.days import format_day, parse_day
 from dentatool.values.money import Unreadable, format_money, format_quantity, parse_money, parse_quantity
 
@@ -160,4 +161,8 @@ class RecordChoiceField(forms.ModelChoiceField):
             key = key if isinstance(key, UUID) else UUID(str(key))
         except ValueError:
             raise ValidationError(ABSENT, code="invalid_choice") from None
-        return super().to_python(key)
+        try:
+            return super().to_python(key)
+        except ValidationError:  # a record of another laboratory, or none: nobody can tell, here as little as there
+            note_refusal("malicious_direct_reference", record=key)
+            raise

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
+from dentatool.kit.csp import REPORTS
 from dentatool.kit.errors import error_page
 
 _FIXED = {
@@ -14,6 +15,7 @@ _FIXED = {
     "microphone=(), payment=(), usb=(), browsing-topics=()",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Permitted-Cross-Domain-Policies": "none",
+    "Reporting-Endpoints": f'csp="{REPORTS}"',
 }
 
 

@@ -11,7 +11,8 @@ from dentatool.kit.errors import NotAllowed, NotYet
 from dentatool.orders.checking import facts_of
 from dentatool.orders.lines import Repriced, reprice
 from dentatool.orders.models import Order
-from dentatool.orders.workflow import PAUSED, NotPermitted, State, Step, require_step, steps_from
+from dentatool.orders.workflow import PAUSED, STEPS, NotPermitted, State, Step, require_step, steps_from
+from dentatool.protection.audit.refusals import note_refusal
 from dentatool.values.days import format_day
 
 _AFTERWARDS = timedelta(days=14)
@@ -98,6 +99,10 @@ def _step(order: Order, to: State, *, reason: str = "", by_billing: bool = False
     try:
         return require_step(order.state_now, to, facts_of(order), reason=reason, by_billing=by_billing)
     except NotPermitted as objection:
+        if not any(
+            step.before is order.state_now and step.after is to for step in STEPS
+        ):  # no button of ours does that
+            note_refusal("sequence_fail", record=order.pk, before=order.state_now.value, after=to.value)
         raise NotYet(str(objection)) from objection
 
 

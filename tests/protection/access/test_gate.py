@@ -22,7 +22,14 @@ urlpatterns = [path("geheim/", undeclared)]
 def test_every_address_declares_its_permission():
     public = sorted(address for address, view in all_pages() if view.page_permission == PUBLIC)
 
-    assert public == ["/.well-known/security.txt", "/anmelden/", "/einladung/<str:token>/", "/healthz", "/readyz"]
+    assert public == [
+        "/.well-known/security.txt",
+        "/anmelden/",
+        "/csp-bericht/",
+        "/einladung/<str:token>/",
+        "/healthz",
+        "/readyz",
+    ]
 
 
 def test_an_undeclared_view_stops_the_start(settings_with):

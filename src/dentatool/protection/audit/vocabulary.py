@@ -180,6 +180,8 @@ FACTS: dict[str, str] = {
     "until": "Bis",
     "record": "Datensatz",
     "vorgang": "Vorgang",
+    "blocked": "Abgewiesene Quelle",
+    "directive": "Regel",
     "sha256": "Prüfsumme (SHA-256)",
     "command": "Kommando",
     "arguments": "Angaben",

@@ -13,6 +13,7 @@ from dentatool.kit.addresses import url
 from dentatool.kit.forms import Form, posted
 from dentatool.protection.access import Permission, page
 from dentatool.protection.audit import record_event
+from dentatool.protection.audit.refusals import note_refusal
 from dentatool.team.trail.finding import TrailFilter, page_of_trail
 from dentatool.team.trail.models import Purpose, TrailReading
 from dentatool.team.trail.words import grouped, people_of_laboratory, readable
@@ -38,6 +39,8 @@ def trail(request: HttpRequest) -> HttpResponse:
     people = people_of_laboratory()
     form = TrailFilter(request.GET, people=people)
     wanted = form.wanted()
+    if not form.is_valid():
+        note_refusal("input_validation_fail", path=request.path)
     found = page_of_trail(
         wanted, before=request.GET.get("vor", ""), after=request.GET.get("nach", ""), size=PER_PAGE
     )  # fmt: skip

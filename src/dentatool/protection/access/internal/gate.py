@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.db import DatabaseError, transaction
@@ -18,6 +18,7 @@ from dentatool.protection.access.internal.outages import AWAY, UNCERTAIN, Words,
 from dentatool.protection.access.internal.roles import PUBLIC, Permission
 from dentatool.protection.access.internal.sessions import COOKIE, Person, find_session, origin_of, person_of
 from dentatool.protection.audit import record_event, record_platform_event
+from dentatool.protection.audit.refusals import collected_in
 from dentatool.protection.key_status import RootKeyError
 from dentatool.protection.tenancy import laboratory
 from dentatool.protection.vault import DecryptError
@@ -32,6 +33,7 @@ _REFUSALS = {
     "DT002": "ctx_forged",
     "DT003": "ctx_expired",
     "DT004": "authz_fail",
+    "DT006": "sequence_fail",
     "DT007": "authz_fail",
     "DT008": "authz_fail",
     "42501": "authz_fail",
@@ -92,13 +94,17 @@ class Gate:
         request.request_id = uuid4().hex  # type: ignore[attr-defined]
         request.after_rollback = []  # type: ignore[attr-defined]
         request.is_done = False  # type: ignore[attr-defined]
+        with collected_in(request.after_rollback):  # type: ignore[attr-defined]
+            return self._answer(request)
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
         token = request.COOKIES.get(COOKIE)
         try:
             row = find_session(token) if token else None
         except DatabaseError as outage:
             return self._refuse(request, outage)
         if row is None:
-            return _with_cookie(request, self.get_response(request))
+            return _with_cookie(request, self._serve_nobody(request))
         with DecryptError.collected() as unreadable:
             try:
                 response = self._serve_inside(request, row)
@@ -106,8 +112,22 @@ class Gate:
                 response = self._refuse(request, refused)
         for failure in unreadable:  # the page said „nicht lesbar“ in its place
             request.after_rollback.append(("decrypt_fail", {"path": request.path, "where": str(failure)}))  # type: ignore[attr-defined]
+        if _asked_for_a_record(request, response):
+            # Another laboratory's, or none at all: the note says as little as the answer.
+            request.after_rollback.append(("malicious_direct_reference", {"path": request.path}))  # type: ignore[attr-defined]
         self._record_refusals(request, row)
         return _with_cookie(request, response)
+
+    def _serve_nobody(self, request: HttpRequest) -> HttpResponse:
+        """Without a person there is no laboratory: what is refused here belongs to the platform."""
+        response = self.get_response(request)
+        noted = request.after_rollback  # type: ignore[attr-defined]
+        try:
+            for event, facts in noted:
+                record_platform_event(event, origin=origin_of(request), path=str(facts.get("path", ""))[:200])
+        except DatabaseError:
+            log.exception("events could not be recorded", extra={"events": [event for event, _facts in noted]})
+        return response
 
     def _serve_inside(self, request: HttpRequest, row: tuple[Any, ...]) -> HttpResponse:
         with laboratory(
@@ -267,6 +287,12 @@ def _with_cookie(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 def _has_come_far_enough(person: Person, view: View) -> bool:
     """Whoever still owes the second factor is served only what belongs to giving it."""
     return person.level == Level.FULL or view.page_level == Level.HALF  # type: ignore[attr-defined]
+
+
+def _asked_for_a_record(request: HttpRequest, response: HttpResponse) -> bool:
+    """Whether a well-formed id in the address was answered with "not there"."""
+    match = request.resolver_match
+    return response.status_code == 404 and match is not None and any(isinstance(v, UUID) for v in match.kwargs.values())
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:

@@ -53,6 +53,7 @@ class PlatformEvent(models.Model):
 
     class Meta:
         verbose_name, verbose_name_plural = "Ereignis der Plattform", "Ereignisse der Plattform"
+        indexes = [models.Index(fields=["event", "at"], name="platform_event_by_name")]
 
     def __str__(self) -> str:
         return f"{self.event} {self.at:%d.%m.%Y %H:%M}"

@@ -62,12 +62,24 @@ END $$;
 REVOKE ALL ON FUNCTION protection.record_event(text, text, uuid, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION protection.record_event(text, text, uuid, jsonb) TO dentatool_app, dentatool_practice;
 
--- Security events before a laboratory is known. The app adds and cannot read.
+-- Security events before a laboratory is known. The app adds and cannot read. Anybody can cause them, so each name is
+-- bounded: the 600th of a minute says so, and what follows is dropped.
 CREATE OR REPLACE FUNCTION protection.record_platform_event(event text, facts jsonb) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    name text := left(event, 60);
+    recent integer := (SELECT count(*) FROM (
+        SELECT FROM public.protection_platformevent e
+        WHERE e.event = name AND e.at > clock_timestamp() - interval '1 minute' LIMIT 600) AS counted);
 BEGIN
-    INSERT INTO public.protection_platformevent (id, at, event, facts)
-    VALUES (gen_random_uuid(), clock_timestamp(), left(event, 60), facts);
+    IF recent < 600 THEN
+        INSERT INTO public.protection_platformevent (id, at, event, facts)
+        VALUES (gen_random_uuid(), clock_timestamp(), name, facts);
+    END IF;
+    IF recent = 599 THEN
+        INSERT INTO public.protection_platformevent (id, at, event, facts)
+        VALUES (gen_random_uuid(), clock_timestamp(), 'excess_rate_limit_exceeded', jsonb_build_object('limit', name));
+    END IF;
 END $$;
 REVOKE ALL ON FUNCTION protection.record_platform_event(text, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION protection.record_platform_event(text, jsonb) TO dentatool_app, dentatool_practice;
