@@ -227,7 +227,8 @@ def test_the_worker_goes_round_beats_and_stops_when_told(anna, database, monkeyp
             stop.set()
         return count
 
-    cleaned = []
+    cleaned, rounds = [], []
+    monkeypatch.setattr(jobs, "_each_round", [lambda: rounds.append("round"), lambda: 1 / 0])
     monkeypatch.setattr(jobs, "clean_up", lambda: cleaned.append("once"))
     monkeypatch.setattr(jobs, "due_laboratories", due_as_worker)
     monkeypatch.setattr(jobs, "run_due_jobs", note_and_stop)
@@ -235,6 +236,7 @@ def test_the_worker_goes_round_beats_and_stops_when_told(anna, database, monkeyp
 
     assert (anna.lab_id, {"order": "9"}) in done
     assert cleaned == ["once"]
+    assert rounds  # and what failed in the same round kept nothing from being done
     assert jobs.seconds_since_heartbeat() < 10
 
 

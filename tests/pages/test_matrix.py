@@ -45,6 +45,7 @@ RECORDS = {
     "role": "own_role",
     "review": "review",
     "review_item": "review_item",
+    "factor": "factor",
 }
 OWN_ROLE = "own"  # beside the built-in ones: a role of the laboratory's own
 OWN_PERMISSIONS = frozenset({Permission.OWN_ACCOUNT, Permission.ORDERS_VIEW, Permission.TEAM_VIEW})
@@ -100,6 +101,7 @@ def records_of(lab: Any) -> dict[str, UUID]:
     from dentatool.catalogue import demo
     from dentatool.catalogue.models import Article, ChainLine, PriceList, ServiceChain
     from dentatool.practices.models import Dentist, KnownLocation
+    from dentatool.protection.access.internal.models import Factor
     from dentatool.protection.access.people import LaboratoryRole
     from dentatool.team.reviews.actions import open_review
 
@@ -125,6 +127,7 @@ def records_of(lab: Any) -> dict[str, UUID]:
             ),
             "review": (review := open_review(by=None)),
             "review_item": review.items.first(),
+            "factor": Factor.objects.create(account_id=lab.owner.id, kind="app", label="Handy", secret="geheim"),
         }
         return {name: record.pk for name, record in made.items()} | {"account": lab.courier.id}
 

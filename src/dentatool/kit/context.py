@@ -41,6 +41,8 @@ _NAMES = {permission: permission.name.lower() for permission in Permission}
 def page_frame(request: HttpRequest) -> dict[str, Any]:
     """Context processor. Asks the database nothing."""
     person = getattr(request, "person", None)
+    if person is not None and person.level != "full":
+        person = None  # who still owes the second step sees the bare frame, without a way on
     facts: dict[str, Any] = {
         "account": person,
         # str(): the middleware's nonce is lazy and counts as false until it is read.

@@ -40,6 +40,7 @@ _SHAPES = {
     "info": '<circle cx="12" cy="12" r="8.5"/><path d="M12 11v5.5M12 7.5h.01"/>',
     "warning": '<path d="M12 4l9 16H3zM12 10v4.5M12 17.2h.01"/>',
     "lock": '<path d="M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3M12 14.5v2"/>',
+    "key": '<circle cx="8" cy="12" r="4"/><path d="M12 12h9M18 12v3.5M15 12v2.5"/>',
     "calendar": '<path d="M4 6h16v14H4zM4 10.5h16M8.5 3.5V8M15.5 3.5V8"/>',
     "history": '<path d="M4 5v5h5M4.5 10a8.5 8.5 0 1 1-.5 4M12 8v4.5l3 2"/>',
     "tooth": '<path d="M8 4c-3 0-4 2.5-3.5 5.5.5 2.5 1.5 3 1.8 6 '

@@ -55,6 +55,7 @@ HEARTBEAT_FILE = "worker.alive"
 Work = Callable[..., None]
 _registry: dict[str, Work] = {}
 _nightly: set[str] = set()
+_each_round: list[Callable[[], None]] = []
 
 
 def job(name: str, *, nightly: bool = False) -> Callable[[Work], Work]:
@@ -69,6 +70,13 @@ def job(name: str, *, nightly: bool = False) -> Callable[[Work], Work]:
         return work
 
     return register
+
+
+def each_round(work: Callable[[], None]) -> Callable[[], None]:
+    """Register what the worker does at each look, before a laboratory is known. It opens passes by itself."""
+    if work not in _each_round:
+        _each_round.append(work)
+    return work
 
 
 def enqueue(name: str, *, run_at: datetime | None = None, **facts: Any) -> Job:
@@ -109,7 +117,16 @@ def work_forever(*, stop: Event | None = None, pause_s: float = PAUSE_S) -> None
 def work_once(stopping: Event | None = None) -> int:
     """One look at all laboratories with due jobs. Returns how many jobs were run."""
     close_old_connections()
+    for work in _each_round:
+        _do_round(work)
     return sum(run_due_jobs(lab_id, stopping) for lab_id in due_laboratories())
+
+
+def _do_round(work: Callable[[], None]) -> None:
+    try:
+        work()
+    except Exception:  # whatever it is, the laboratories' jobs do not wait for it
+        log.exception("%s failed", work.__qualname__)
 
 
 def due_laboratories() -> list[UUID]:

@@ -104,7 +104,7 @@ TEMPLATES = [
 FORM_RENDERER = "dentatool.kit.form_rendering.FormRenderer"
 DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-PASSWORD_HASHERS = ["dentatool.protection.access.internal.sessions.Argon2id"]
+PASSWORD_HASHERS = ["dentatool.protection.access.internal.hashing.Argon2id"]
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 
 LANGUAGE_CODE, TIME_ZONE, USE_TZ, USE_I18N = "de", "Europe/Berlin", True, True

@@ -4,7 +4,10 @@ from dentatool.protection.access.internal.models import (
     AccessLink,
     Account,
     ApiToken,
+    Attempt,
+    Factor,
     LaboratoryRole,
+    ResetRequest,
     Session,
 )
 from dentatool.protection.audit.internal.models import Entry, PlatformEvent
@@ -15,10 +18,13 @@ __all__ = [
     "AccessLink",
     "Account",
     "ApiToken",
+    "Attempt",
     "Entry",
+    "Factor",
     "LabKey",
     "Laboratory",
     "LaboratoryRole",
     "PlatformEvent",
+    "ResetRequest",
     "Session",
 ]

@@ -1,9 +1,28 @@
-"""Work of the night: the trail forgets what is due, exports that nobody fetched go, accesses are reviewed."""
+"""The worker's part: links for forgotten passwords at each look.
 
-from dentatool.kit.jobs import job
+At night the trail forgets what is due, exports that nobody fetched go, accesses are reviewed.
+"""
+
+from django.conf import settings
+
+from dentatool.kit.jobs import each_round, job
+from dentatool.kit.mail import send
+from dentatool.protection.access import Account
+from dentatool.protection.access.passwords import new_reset_token, take_reset_requests
 from dentatool.protection.audit.retention import expire_entries
+from dentatool.protection.tenancy import laboratory
 from dentatool.team.reviews.nightly import look_after_reviews
 from dentatool.team.trail import exporting
+
+
+@each_round
+def send_reset_links() -> None:
+    """Write to everybody who asked for a new password and has an account; only here it is known whose name was typed."""
+    for lab_id, account_id in take_reset_requests():
+        with laboratory(lab_id):
+            account = Account.objects.get(pk=account_id)
+            address = f"{settings.DENTATOOL_URL}/anmelden/neues-passwort/{new_reset_token(account)}/"
+            send("team/reset", to=account, link=address)
 
 
 @job("trail.expire", nightly=True)

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods
 from dentatool.kit.errors import Gone, error_page
 from dentatool.kit.forms import Form, posted
 from dentatool.protection.access import PUBLIC, Account, page
+from dentatool.protection.access.passwords import WeakPassword
 from dentatool.protection.access.people import accept, find_invitation, note_bad_link
 from dentatool.protection.audit import record_event
 from dentatool.protection.tenancy import laboratory
@@ -58,8 +59,12 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     form = JoinForm(posted(request), initial={"name": name})
     if request.method == "POST" and form.is_valid():
         wanted = form.cleaned_data
-        if accept(request, invitation, name=wanted["name"], password=wanted["password"]) is None:
-            raise Gone(USED)
-        messages.success(request, "Ihr Konto ist eingerichtet. Melden Sie sich jetzt an.")
-        return redirect("sign_in")
+        try:
+            if accept(request, invitation, name=wanted["name"], password=wanted["password"]) is None:
+                raise Gone(USED)
+        except WeakPassword as reason:
+            form.add_error("password", str(reason))
+        else:
+            messages.success(request, "Ihr Konto ist eingerichtet. Melden Sie sich jetzt an.")
+            return redirect("sign_in")
     return render(request, "team/join.html", {**facts, "form": form}, status=422 if form.is_bound else 200)

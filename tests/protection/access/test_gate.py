@@ -25,6 +25,9 @@ def test_every_address_declares_its_permission():
     assert public == [
         "/.well-known/security.txt",
         "/anmelden/",
+        "/anmelden/neues-passwort/<str:token>/",
+        "/anmelden/passkey/",
+        "/anmelden/passwort-vergessen/",
         "/csp-bericht/",
         "/einladung/<str:token>/",
         "/healthz",

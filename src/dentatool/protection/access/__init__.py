@@ -9,9 +9,10 @@ address), by a stolen cookie within the idle time.
 Tests that try: tests/protection/access, tests/attack/test_atk_28, _39.
 """
 
+from dentatool.protection.access.internal.entering import sign_in
 from dentatool.protection.access.internal.gate import page
 from dentatool.protection.access.internal.models import Account
 from dentatool.protection.access.internal.roles import PUBLIC, Permission, Role
-from dentatool.protection.access.internal.sessions import sign_in, sign_out
+from dentatool.protection.access.internal.sessions import sign_out
 
 __all__ = ["PUBLIC", "Account", "Permission", "Role", "page", "sign_in", "sign_out"]

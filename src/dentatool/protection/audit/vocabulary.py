@@ -75,6 +75,7 @@ WORDS: dict[str, Word] = {
         Topic.SIGN_IN, Kept.SECURITY,
         {
             "authn_login_success": "Angemeldet",
+            "authn_login_half": "Passwort richtig, zweiter Schritt steht aus",
             "authn_login_fail": "Anmeldung abgewiesen",
             "authn_login_lock": "Anmeldung nach zu vielen Versuchen gesperrt",
             "authn_logout": "Abgemeldet",

@@ -6,6 +6,9 @@ GRANT SELECT ON protection_account, protection_session, protection_laboratory, p
     protection_accesslink, protection_apitoken, kit_job TO dentatool_doors;
 GRANT UPDATE (last_action_at) ON protection_session TO dentatool_doors;
 GRANT UPDATE (last_used_at) ON protection_apitoken TO dentatool_doors;
+GRANT SELECT ON protection_factor TO dentatool_doors;
+GRANT SELECT, INSERT, UPDATE, DELETE ON protection_attempt, protection_resetrequest TO dentatool_doors;
+GRANT INSERT ON protection_entry, protection_platformevent TO dentatool_doors;
 
 DROP POLICY IF EXISTS door ON protection_account;
 CREATE POLICY door ON protection_account FOR SELECT TO dentatool_doors USING (true);
@@ -21,6 +24,10 @@ DROP POLICY IF EXISTS door ON protection_apitoken;
 CREATE POLICY door ON protection_apitoken FOR SELECT TO dentatool_doors USING (true);
 DROP POLICY IF EXISTS door_touch ON protection_apitoken;
 CREATE POLICY door_touch ON protection_apitoken FOR UPDATE TO dentatool_doors USING (true);
+DROP POLICY IF EXISTS door ON protection_factor;
+CREATE POLICY door ON protection_factor FOR SELECT TO dentatool_doors USING (true);
+DROP POLICY IF EXISTS door_note ON protection_entry;
+CREATE POLICY door_note ON protection_entry FOR INSERT TO dentatool_doors WITH CHECK (true);
 DROP POLICY IF EXISTS door ON kit_job;
 CREATE POLICY door ON kit_job FOR SELECT TO dentatool_doors USING (true);
 
@@ -38,6 +45,7 @@ GRANT SELECT, UPDATE (name, idle_minutes, factor_rule) ON protection_laboratory 
 -- These indexes do not begin with lab_id, because the laboratory is what is being looked for.
 CREATE INDEX IF NOT EXISTS door_account ON protection_account (sign_in_key);
 CREATE INDEX IF NOT EXISTS door_session ON protection_session (token_hash) WHERE ended_at IS NULL;
+CREATE INDEX IF NOT EXISTS door_passkey ON protection_factor (credential_key);
 CREATE INDEX IF NOT EXISTS door_link ON protection_accesslink (token_hash) WHERE used_at IS NULL;
 CREATE INDEX IF NOT EXISTS door_token ON protection_apitoken (token_hash) WHERE ended_at IS NULL;
 CREATE INDEX IF NOT EXISTS door_job ON kit_job (run_at) WHERE state = 'waiting';
@@ -137,12 +145,122 @@ BEGIN
     RETURN NEXT;
 END $$;
 
+-- Door 7: whose passkey this is, by the keyed hash of its credential id. Says nothing that the passkey would not prove.
+CREATE OR REPLACE FUNCTION protection.door_find_passkey(wanted bytea)
+RETURNS TABLE (factor_id uuid, lab_id uuid, account_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+    SELECT f.id, f.lab_id, f.account_id
+    FROM public.protection_factor f
+    JOIN public.protection_account a ON a.lab_id = f.lab_id AND a.id = f.account_id
+    JOIN public.protection_laboratory l ON l.id = f.lab_id
+    WHERE f.credential_key = wanted AND a.active AND l.active
+$$;
+
+-- Door 8: count one try of each of these, in this order, before anything is done for it. 0: go on. Otherwise the place
+-- of the first that was tried too often, negative when that has just begun. Of parallel tries, each waits for the row
+-- of the one before it: no more pass than `most` within `window_s`. Who goes on after that waits twice as long each
+-- time, at most `longest_s`; a day without a block forgives.
+CREATE OR REPLACE FUNCTION protection.door_count_attempts(what uuid[], most integer[], window_s integer[], longest_s integer[])
+RETURNS int
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    held public.protection_attempt;
+    moment timestamptz;
+BEGIN
+    FOR place IN 1 .. cardinality(what) LOOP
+        INSERT INTO public.protection_attempt AS a (id, count, since, blocks, blocked_until)
+        VALUES (what[place], 0, clock_timestamp(), 0, NULL)
+        ON CONFLICT (id) DO UPDATE SET count = a.count
+        RETURNING * INTO held;
+        moment := clock_timestamp();
+        IF held.blocked_until > moment THEN
+            RETURN place;
+        END IF;
+        IF held.since < moment - make_interval(secs => window_s[place]) THEN
+            held.count := 0;
+            held.since := moment;
+        END IF;
+        IF held.blocked_until < moment - interval '1 day' THEN
+            held.blocks := 0;
+        END IF;
+        IF held.count < most[place] THEN
+            UPDATE public.protection_attempt a SET count = held.count + 1, since = held.since, blocks = held.blocks
+            WHERE a.id = what[place];
+        ELSE
+            UPDATE public.protection_attempt a
+            SET count = 0, since = moment, blocks = held.blocks + 1, blocked_until = moment
+                + make_interval(secs => least(window_s[place] * power(2, least(held.blocks, 20)), longest_s[place]))
+            WHERE a.id = what[place];
+            RETURN -place;
+        END IF;
+    END LOOP;
+    RETURN 0;
+END $$;
+
+-- Door 9: a try of each of these succeeded and does not count. What is long past is swept away.
+CREATE OR REPLACE FUNCTION protection.door_give_back_attempts(what uuid[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+    FOR place IN 1 .. cardinality(what) LOOP -- in the order of door 8: else two sign-ins could wait for each other
+        UPDATE public.protection_attempt a SET count = greatest(a.count - 1, 0) WHERE a.id = what[place];
+    END LOOP;
+    DELETE FROM public.protection_attempt a WHERE a.id IN (
+        SELECT old.id FROM public.protection_attempt old
+        WHERE old.since < now() - interval '2 days' ORDER BY old.since LIMIT 50 FOR UPDATE SKIP LOCKED);
+END $$;
+
+-- Door 10: note a refused sign-in, in one statement whether the name is known or not: in the trail of each laboratory
+-- that knows it, and among the events of the platform.
+CREATE OR REPLACE FUNCTION protection.door_note_refusal(wanted bytea, is_locked boolean, asked_from text, request text)
+RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog AS $$
+    INSERT INTO public.protection_entry
+        (id, lab_id, at, actor_id, mode, origin, request_id, kind, what, record_id, action, changes)
+    SELECT gen_random_uuid(), a.lab_id, clock_timestamp(), a.id, 'work', left(asked_from, 45), left(request, 36), 'event',
+           CASE WHEN is_locked THEN 'authn_login_lock' ELSE 'authn_login_fail' END, NULL, '',
+           jsonb_build_object('account', a.id)
+    FROM public.protection_account a WHERE a.sign_in_key = wanted;
+    INSERT INTO public.protection_platformevent (id, at, event, facts)
+    VALUES (gen_random_uuid(), clock_timestamp(),
+            CASE WHEN is_locked THEN 'authn_login_lock' ELSE 'authn_login_fail' END,
+            jsonb_build_object('origin', left(asked_from, 45)));
+$$;
+
+-- Door 11: somebody asks for a new password. The same row for every name; the worker finds out whose it is. What was
+-- asked for too often leaves the same row under a name that nobody can have.
+CREATE OR REPLACE FUNCTION protection.door_ask_reset(wanted bytea, is_heard boolean) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog AS $$
+    INSERT INTO public.protection_resetrequest (id, at, sign_in_key)
+    VALUES (gen_random_uuid(), clock_timestamp(), CASE WHEN is_heard THEN wanted ELSE '' END)
+$$;
+
+-- Door 12, for the worker alone: the accounts for which a new password was asked, each request once.
+CREATE OR REPLACE FUNCTION protection.door_take_reset_requests() RETURNS TABLE (lab_id uuid, account_id uuid)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog AS $$
+    WITH taken AS (
+        DELETE FROM public.protection_resetrequest r WHERE r.id IN (
+            SELECT due.id FROM public.protection_resetrequest due ORDER BY due.at LIMIT 100 FOR UPDATE SKIP LOCKED)
+        RETURNING r.sign_in_key)
+    SELECT DISTINCT a.lab_id, a.id
+    FROM taken JOIN public.protection_account a ON a.sign_in_key = taken.sign_in_key
+    JOIN public.protection_laboratory l ON l.id = a.lab_id
+    WHERE a.active AND l.active
+$$;
+
 REVOKE ALL ON FUNCTION protection.door_find_accounts(bytea), protection.door_open_session(bytea, boolean),
+    protection.door_find_passkey(bytea), protection.door_count_attempts(uuid[], integer[], integer[], integer[]),
+    protection.door_give_back_attempts(uuid[]), protection.door_note_refusal(bytea, boolean, text, text),
+    protection.door_ask_reset(bytea, boolean), protection.door_take_reset_requests(),
     protection.door_find_link(bytea), protection.door_find_token(bytea),
     protection.door_laboratories(), protection.door_due_labs() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION protection.door_find_accounts(bytea), protection.door_open_session(bytea, boolean),
-    protection.door_find_link(bytea), protection.door_find_token(bytea) TO dentatool_app;
-GRANT EXECUTE ON FUNCTION protection.door_laboratories(), protection.door_due_labs() TO dentatool_worker;
+    protection.door_find_link(bytea), protection.door_find_token(bytea), protection.door_find_passkey(bytea),
+    protection.door_count_attempts(uuid[], integer[], integer[], integer[]), protection.door_give_back_attempts(uuid[]),
+    protection.door_note_refusal(bytea, boolean, text, text), protection.door_ask_reset(bytea, boolean) TO dentatool_app;
+GRANT EXECUTE ON FUNCTION protection.door_count_attempts(uuid[], integer[], integer[], integer[]),
+    protection.door_give_back_attempts(uuid[]) TO dentatool_practice; -- they too prove who they are
+GRANT EXECUTE ON FUNCTION protection.door_laboratories(), protection.door_due_labs(),
+    protection.door_take_reset_requests() TO dentatool_worker;
 
 RESET ROLE;
 REVOKE CREATE ON SCHEMA protection FROM dentatool_doors;

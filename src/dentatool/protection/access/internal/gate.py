@@ -13,6 +13,8 @@ from django.shortcuts import render
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils.http import urlencode
 
+from dentatool.protection.access.internal.devices import COOKIE as DEVICE_COOKIE
+from dentatool.protection.access.internal.devices import LIFETIME_S as DEVICE_LIFETIME_S
 from dentatool.protection.access.internal.models import Level
 from dentatool.protection.access.internal.outages import AWAY, UNCERTAIN, Words, sqlstate, words_for
 from dentatool.protection.access.internal.roles import PUBLIC, Permission
@@ -94,6 +96,7 @@ class Gate:
         request.request_id = uuid4().hex  # type: ignore[attr-defined]
         request.after_rollback = []  # type: ignore[attr-defined]
         request.is_done = False  # type: ignore[attr-defined]
+        request.keeps_refusal = False  # type: ignore[attr-defined]  # a wrong code is refused, and counted
         with collected_in(request.after_rollback):  # type: ignore[attr-defined]
             return self._answer(request)
 
@@ -141,7 +144,7 @@ class Gate:
             request.person = request.account = person  # type: ignore[attr-defined]
             request.lab_id, request.permissions = person.lab_id, person.permissions  # type: ignore[attr-defined]
             response = self.get_response(request)
-            if response.status_code >= 400:
+            if response.status_code >= 400 and not request.keeps_refusal:  # type: ignore[attr-defined]
                 transaction.set_rollback(True)
             request.is_done = response.status_code < 400  # type: ignore[attr-defined]
             return response
@@ -281,6 +284,10 @@ def _with_cookie(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     elif token == "":
         response.set_cookie(COOKIE, "", max_age=0, secure=True, httponly=True, samesite="Lax")
         response.headers["Clear-Site-Data"] = '"cache"'
+    if device := getattr(request, "device_token", ""):
+        response.set_cookie(
+            DEVICE_COOKIE, device, max_age=DEVICE_LIFETIME_S, secure=True, httponly=True, samesite="Strict"
+        )
     return response
 
 

@@ -12,9 +12,11 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from dentatool.protection.access.internal.deciding import NotPossible, account_to_decide, role_to_give
+from dentatool.protection.access.internal.hashing import hash_password
 from dentatool.protection.access.internal.models import AccessLink, Account, sign_in_key
+from dentatool.protection.access.internal.passwords import require_strong
 from dentatool.protection.access.internal.roles import Role
-from dentatool.protection.access.internal.sessions import Person, hash_password, origin_of
+from dentatool.protection.access.internal.sessions import Person, origin_of
 from dentatool.protection.audit import record_event, record_platform_event
 from dentatool.protection.tenancy import laboratory
 
@@ -96,9 +98,8 @@ def find_invitation(token: str) -> Invitation | None:
 def accept(request: HttpRequest, invitation: Invitation, *, name: str, password: str) -> Account | None:
     """The person comes: confirms the name and sets the password. None if the link was used meanwhile.
 
-    Nobody is signed in by it: the sign-in asks for what the laboratory demands.
+    Nobody is signed in by it: the sign-in asks for what the laboratory demands. Raises WeakPassword.
     """
-    hashed = hash_password(password)
     with laboratory(invitation.lab_id, actor=invitation.account_id, origin=origin_of(request)):
         good = AccessLink.objects.select_for_update().filter(
             pk=invitation.link_id, used_at=None, expires_at__gt=timezone.now()
@@ -108,9 +109,11 @@ def accept(request: HttpRequest, invitation: Invitation, *, name: str, password:
         account = Account.objects.select_for_update().get(pk=invitation.account_id)
         if not account.active or account.has_password:
             return None
+        account.display_name = name
+        require_strong(account, password)
         link.used_at = account.confirmed_at = timezone.now()
         link.save(update_fields=["used_at"])
-        account.display_name, account.password_hash = name, hashed
+        account.password_hash = hash_password(password, bytes(account.sign_in_key))
         account.save(update_fields=["display_name", "password_hash", "confirmed_at"])
         record_event("user_confirmed", account, account=account.pk)
         return account

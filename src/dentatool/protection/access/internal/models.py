@@ -3,11 +3,12 @@
 from typing import ClassVar
 from uuid import UUID
 
-from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import models
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from dentatool.protection.access.internal.hashing import hash_password
 from dentatool.protection.access.internal.roles import Role
 from dentatool.protection.tenancy import PracticeScope, Record
 from dentatool.protection.vault import SealedText
@@ -84,7 +85,7 @@ class Account(Record):
             sign_in_key=sign_in_key(sign_in_name),
             role=role,
             practice_id=practice_id,
-            password_hash=password_hash or make_password(password),
+            password_hash=password_hash or hash_password(password, sign_in_key(sign_in_name)),
         )
 
 
@@ -193,3 +194,79 @@ class ApiToken(Record):
 
     def __str__(self) -> str:
         return self.label
+
+
+class Factor(Record):
+    """One way to prove who one is besides the password: a passkey, an authenticator app, or a set of recovery codes.
+
+    `secret` is the passkey's public half, the app's key, or what is left of the codes as keyed hashes: sealed, so that
+    whoever can write to the database still cannot put a factor of their own in its place. `counter` is a passkey's
+    count of signatures, or the last time step whose code was taken: no code is good twice.
+    """
+
+    class Kind(models.TextChoices):
+        """What it is."""
+
+        PASSKEY = "passkey", "Passkey"
+        APP = "app", "Authenticator-App"
+        CODES = "codes", "Wiederherstellungscodes"
+
+    account = models.ForeignKey(Account, models.CASCADE, verbose_name="Konto")
+    kind = models.CharField("Art", max_length=10, choices=Kind.choices)
+    label = SealedText("Bezeichnung", max_length=60)
+    secret = SealedText("Geheimnis", max_length=4000, editable=False)
+    credential_key = models.BinaryField(max_length=32, null=True, editable=False)
+    counter = models.BigIntegerField("Zähler", default=0)
+    failed_count = models.PositiveIntegerField("Fehlversuche", default=0)
+    locked_until = models.DateTimeField("Gesperrt bis", null=True)
+    last_used_at = models.DateTimeField("Zuletzt benutzt", null=True)
+
+    guard: ClassVar[str] = "guard_access"
+    practice_scope: ClassVar[PracticeScope] = PracticeScope(person="account")
+    audit_skip: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("counter", "failed_count", "last_used_at"), "ändert sich bei jeder Benutzung; jede ist ein Ereignis für sich"
+    )
+    audit_hide: ClassVar[dict[str, str]] = {
+        "secret": "Geheimnis eines Zugangs",
+        "credential_key": "interner Suchschlüssel ohne Aussage",
+    }
+
+    class Meta:
+        verbose_name, verbose_name_plural = "Anmeldeverfahren", "Anmeldeverfahren"
+        constraints = [models.UniqueConstraint(fields=["lab_id", "credential_key"], name="credential_once")]
+
+    def __str__(self) -> str:
+        return str(self.label)
+
+
+class Attempt(models.Model):
+    """How often something was tried of late: a sign-in name, a network, the whole platform, a challenge.
+
+    Its id is a keyed hash of what is counted. Of no laboratory, because one is not known yet; only a door touches it.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    count = models.PositiveIntegerField()
+    since = models.DateTimeField(db_index=True)
+    blocks = models.PositiveSmallIntegerField()
+    blocked_until = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = "Versuch", "Versuche"
+
+    def __str__(self) -> str:
+        return f"{self.count} seit {self.since:%d.%m.%Y %H:%M}"
+
+
+class ResetRequest(models.Model):
+    """Somebody asks for a new password: the same row for a name that exists and for one that does not."""
+
+    id = models.UUIDField(primary_key=True)
+    at = models.DateTimeField()
+    sign_in_key = models.BinaryField(max_length=32)
+
+    class Meta:
+        verbose_name, verbose_name_plural = "Bitte um ein neues Passwort", "Bitten um ein neues Passwort"
+
+    def __str__(self) -> str:
+        return f"{self.at:%d.%m.%Y %H:%M}"

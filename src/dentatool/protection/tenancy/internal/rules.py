@@ -14,6 +14,8 @@ from dentatool.protection.tenancy.internal.record import Record
 PUBLIC_TABLES = {
     "protection_laboratory": "the laboratories themselves; each sees its own row only",
     "protection_platformevent": "security events before a laboratory is known; the app only adds",
+    "protection_attempt": "how often somebody tried to enter, by keyed hash; only a door reads and writes it",
+    "protection_resetrequest": "who asked for a new password, by keyed hash; only doors add and take",
 }
 
 _STAMPS = {"created_at", "changed_at", "version"}

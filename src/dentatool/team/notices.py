@@ -1,0 +1,64 @@
+"""What a person is told by e-mail about their own account, so that they notice what they did not do themselves."""
+
+import logging
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from dentatool.kit.formatting import moment
+from dentatool.kit.mail import send
+from dentatool.protection.access import Account
+from dentatool.protection.access.factors import Entrance
+from dentatool.protection.tenancy import current, laboratory
+
+log = logging.getLogger("dentatool.team")
+
+
+def tell_of_new_device(request: HttpRequest, entrance: Entrance) -> None:
+    """Somebody signed in on a device that this name was not used on before."""
+    if request.person is not None:  # type: ignore[attr-defined]
+        _send("team/new_device", Account.objects.get(pk=entrance.account_id), _where(request))
+        return
+    with laboratory(entrance.lab_id, actor=entrance.account_id):
+        _send("team/new_device", Account.objects.get(pk=entrance.account_id), _where(request))
+
+
+def tell_of_locked_factor(request: HttpRequest) -> None:
+    """The password was right, and five codes were wrong: somebody knows the password."""
+    _send("team/factor_locked", Account.objects.get(pk=request.person.id), _where(request))  # type: ignore[attr-defined]
+
+
+def tell_of_changed_factor(account: Account, what: str) -> None:
+    """A way to sign in was added, removed or renewed."""
+    _send("team/factor_changed", account, {"what": what})
+
+
+def tell_of_new_password(account: Account, how: str) -> None:
+    """The password was changed or set anew."""
+    _send("team/password_changed", account, {"how": how})
+
+
+def _where(request: HttpRequest) -> dict[str, str]:
+    return {"origin": request.META.get("REMOTE_ADDR", ""), "device": request.headers.get("User-Agent", "")[:120]}
+
+
+def _send(template: str, account: Account, facts: dict[str, str]) -> None:
+    held = current()
+    if held.practice_id is None:
+        _put_out(template, account, facts)
+    else:  # a practice's own pass sees no outbox of the laboratory's
+
+        def afterwards() -> None:
+            with laboratory(held.lab_id, actor=held.actor_id):
+                _put_out(template, account, facts)
+
+        transaction.on_commit(afterwards)
+
+
+def _put_out(template: str, account: Account, facts: dict[str, str]) -> None:
+    try:
+        send(template, to=account, when=moment(timezone.now()), **facts)
+    except ValidationError:
+        log.info("no notice %s: the sign-in name of %s is no address", template, account.pk)

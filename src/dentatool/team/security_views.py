@@ -1,0 +1,49 @@
+"""The laboratory's own rules for signing in."""
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from dentatool.kit.forms import Form, posted
+from dentatool.protection.access import Permission, page
+from dentatool.protection.access.factors import FactorRefused, FactorRule, set_rule
+
+RULES = [
+    (FactorRule.OPTIONAL, "Freiwillig. Inhaber und wer abrechnen darf, brauchen es ab dem 15. Tag."),
+    (FactorRule.REQUIRED, "Verlangt: Passkey oder Authenticator-App, für alle, ab der nächsten Anmeldung."),
+    (
+        FactorRule.PASSKEY,
+        "Passkey verlangt: Passwort und App zusammen genügen nicht. Der beste Schutz vor gefälschten Seiten.",
+    ),
+]
+
+
+class SecurityForm(Form):
+    """What is asked for besides the password."""
+
+    factor_rule = forms.ChoiceField(label="Zweites Anmeldeverfahren", choices=RULES, widget=forms.RadioSelect)
+
+
+@page(Permission.SECURITY_CHANGE, fresh=True)
+@require_http_methods(["GET", "HEAD", "POST"])
+def security(request: HttpRequest) -> HttpResponse:
+    """See and set the rule. Whoever does not fulfil it is asked at once."""
+    form = SecurityForm(posted(request), initial={"factor_rule": request.person.factor_rule})  # type: ignore[attr-defined]
+    if request.method == "POST" and form.is_valid():
+        try:
+            sent_back = set_rule(request, form.cleaned_data["factor_rule"])
+        except FactorRefused as reason:
+            form.add_error("factor_rule", str(reason))
+        else:
+            messages.success(request, _said(sent_back))
+            return redirect("security")
+    return render(request, "team/security.html", {"form": form}, status=422 if form.is_bound else 200)
+
+
+def _said(sent_back: int) -> str:
+    if not sent_back:
+        return "Die Regel gilt ab jetzt."
+    many = "1 angemeldete Person muss" if sent_back == 1 else f"{sent_back} angemeldete Personen müssen"
+    return f"Die Regel gilt ab jetzt. {many} sich vor der nächsten Seite damit ausweisen."
