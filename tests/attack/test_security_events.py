@@ -13,6 +13,7 @@ from dentatool.orders.models import Order
 from dentatool.practices.models import Dentist, Practice
 from dentatool.protection.audit import Entry
 from dentatool.protection.audit.refusals import collected_in, note_refusal
+from dentatool.protection.tenancy.internal import passes
 from harness.laboratories import nobody_client
 
 REPORT = {
@@ -180,6 +181,19 @@ def test_what_is_no_report_is_refused(anna, body):
 
     assert answer.status_code == 400
     assert events(anna, "malicious_csp_violation") == []
+
+
+@pytest.mark.parametrize(("name", "change"), [
+    ("ctx_forged", ("pass_key", lambda: b"another key")), ("ctx_expired", ("LIFETIME_S", -120)),
+])  # fmt: skip
+def test_a_forged_or_expired_pass_leaves_an_event_on_the_platform(anna, superuser, monkeypatch, name, change):
+    client, before = anna.client(), len(platform_events(superuser, name))
+    monkeypatch.setattr(passes, *change)
+
+    answer = client.get("/praxen/")
+
+    assert answer.status_code == 409
+    assert len(platform_events(superuser, name)) == before + 1
 
 
 def test_a_flood_of_anonymous_events_is_bounded_and_says_so(superuser, app_connection):

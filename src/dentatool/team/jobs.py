@@ -9,7 +9,7 @@ from dentatool.kit.jobs import each_round, job
 from dentatool.kit.mail import send
 from dentatool.protection.access import Account
 from dentatool.protection.access.passwords import new_reset_token, take_reset_requests
-from dentatool.protection.audit.retention import expire_entries
+from dentatool.protection.audit.retention import expire_entries, expire_platform_events
 from dentatool.protection.tenancy import laboratory
 from dentatool.team.reviews.nightly import look_after_reviews
 from dentatool.team.trail import exporting
@@ -29,6 +29,7 @@ def send_reset_links() -> None:
 def expire_trail() -> None:
     """What is due, in batches; the rest follows the next night."""
     expire_entries()
+    expire_platform_events()  # of nobody's laboratory: the first of the night finds some, the others none
     exporting.forget_exports()
 
 

@@ -12,7 +12,8 @@ from uuid import UUID
 from django.utils import timezone
 
 from dentatool.protection.access.internal.deciding import end_everything_of
-from dentatool.protection.access.internal.models import Account, ApiToken, LaboratoryRole, Level, Session
+from dentatool.protection.access.internal.factors import factors_of
+from dentatool.protection.access.internal.models import Account, ApiToken, Factor, LaboratoryRole, Level, Session
 from dentatool.protection.access.internal.roles import Permission, Role, permissions_of
 from dentatool.protection.audit import record_event
 
@@ -49,7 +50,7 @@ def standing_of(account: Account) -> Standing:
         role=own.name if own else dict(Role.choices).get(account.role, account.role),
         permissions=held_by(account),
         last_sign_in=sessions.values_list("started_at", flat=True).first(),
-        factors=(),
+        factors=tuple(Factor.Kind(factor.kind).label for factor in factors_of(account.pk)),
         tokens=ApiToken.objects.filter(account=account, ended_at=None, expires_at__gt=now).count(),
     )
 

@@ -6,7 +6,7 @@ one; docs/security-events.md says when each arises and which test provokes it.
 How it could be broken: by an event whose name is put together when the program runs; the same test refuses those.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db.models import TextChoices
@@ -208,8 +208,3 @@ FACTS: dict[str, str] = {
 def names_of(topic: str) -> list[str]:
     """Everything that this topic is about."""
     return [name for name, word in WORDS.items() if word.topic == topic]
-
-
-def german(names: Iterable[str]) -> dict[str, str]:
-    """The events among these names, in German."""
-    return {name: WORDS[name].german for name in names if name in WORDS and WORDS[name].german}

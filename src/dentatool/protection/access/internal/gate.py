@@ -243,12 +243,13 @@ class Gate:
             log.exception("events could not be recorded", extra={"events": events})
 
     def _write_down(self, request: HttpRequest, row: tuple[Any, ...]) -> None:
-        with laboratory(row[1], actor=row[2], origin=origin_of(request), request_id=request.request_id):  # type: ignore[attr-defined]
-            for event, facts in request.after_rollback:  # type: ignore[attr-defined]
-                record_event(event, **facts)
+        # The platform first: where passes are refused, the laboratory's own trail takes no entry either.
         for event, _facts in request.after_rollback:  # type: ignore[attr-defined]
             if event.startswith("ctx_") or event == "decrypt_fail":
                 record_platform_event(event, request=request.request_id)  # type: ignore[attr-defined]
+        with laboratory(row[1], actor=row[2], origin=origin_of(request), request_id=request.request_id):  # type: ignore[attr-defined]
+            for event, facts in request.after_rollback:  # type: ignore[attr-defined]
+                record_event(event, **facts)
 
 
 def _is_ours(code: str | None) -> bool:
