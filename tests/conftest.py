@@ -4,4 +4,11 @@ Pure tests (values, kzbv_xml, workflow …) use none of it and start at once. Th
 asks for `database`, `anna` or `bert` starts one server for the run.
 """
 
-pytest_plugins = ["harness.database", "harness.laboratories", "harness.browser", "harness.specimen", "harness.smtp"]
+pytest_plugins = [
+    "harness.database",
+    "harness.laboratories",
+    "harness.browser",
+    "harness.specimen",
+    "harness.smtp",
+    "harness.identity",
+]

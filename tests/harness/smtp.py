@@ -10,6 +10,7 @@
 
 import datetime
 import email.policy
+import logging
 import re
 import socket
 import ssl
@@ -23,6 +24,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -32,8 +34,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from django.conf import settings
 from django.test import override_settings
 
+logging.getLogger("mail.log").setLevel(logging.ERROR)  # the server's own remarks about itself
 USER, PASSWORD = "labor", "geheim:/@%?"
 SENDER = "DentaTool <dienst@dentatool.example>"
 
@@ -85,18 +89,19 @@ class PostOffice:
             self.letters.append(told)
         return self.answer
 
-    def to(self, address: str) -> list[Letter]:
-        """What has come for this address by now, oldest first."""
-        return [letter for letter in self.letters if address in letter.recipients]
+    def to(self, address: str, subject: str = "") -> list[Letter]:
+        """What has come for this address (with this in the subject) by now, oldest first."""
+        return [letter for letter in self.letters if address in letter.recipients and subject in letter.subject]
 
-    def wait_for(self, *, to: str, seconds: float = 10, count: int = 1) -> Letter:
+    def wait_for(self, *, to: str, subject: str = "", seconds: float = 10, count: int = 1) -> Letter:
         """The newest message to this address, once `count` have come. Does the worker's part meanwhile."""
         ending = time.monotonic() + seconds
-        while len(self.to(to)) < count and time.monotonic() < ending:
+        while len(found := self.to(to, subject)) < count and time.monotonic() < ending:
             self.deliver()
-            time.sleep(0 if len(self.to(to)) >= count else 0.05)
-        if len(found := self.to(to)) < count:
-            pytest.fail(f"{len(found)} of {count} messages came for {to} within {seconds} s")
+            time.sleep(0.02)
+        if len(found) < count:
+            got = [letter.subject for letter in self.to(to)]
+            pytest.fail(f"{len(found)} of {count} messages „{subject}“ came for {to} within {seconds} s; all: {got}")
         return found[-1]
 
     def deliver(self) -> None:
@@ -131,7 +136,16 @@ def post_office(superuser: psycopg.Connection, mail_certificate: Path) -> Iterat
 def in_settings(office: PostOffice) -> dict[str, Any]:
     """The settings that make an installation use this server; as environment variables they have the same names."""
     names = {"DENTATOOL_SMTP_URL": office.url, "DENTATOOL_MAIL_FROM": SENDER}
-    return {**names, "DENTATOOL_CA_FILE": str(office.ca_file)}
+    return {**names, "DENTATOOL_CA_FILE": trusting(office.ca_file)}
+
+
+def trusting(*certificates: Path) -> str:
+    """A file with these certificates and those that are trusted already: for DENTATOOL_CA_FILE."""
+    marker = "-----BEGIN CERTIFICATE-----"
+    trusted = [*certificates, *([Path(settings.DENTATOOL_CA_FILE)] if settings.DENTATOOL_CA_FILE else [])]
+    bundle = certificates[0].with_name(f"trusted-{uuid4().hex}.pem")
+    bundle.write_text("".join(marker + file.read_text().partition(marker)[2] for file in trusted))
+    return str(bundle)
 
 
 @contextmanager
@@ -170,7 +184,8 @@ def new_certificate(file: Path, *names: str) -> Path:
     """Self-signed, valid for an hour."""
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.datetime.now(datetime.UTC)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+    # A name of its own: of two certificates under one name, OpenSSL looks at the first alone.
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, uuid4().hex)])
     certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -40,6 +40,7 @@ RECORDS = {
     "servicechain": "chain",
     "chain_line_new": "chain",
     "chain": "chain_line",
+    "provider": "laboratory",
     "trail_export_file": "trail_export",
     "person": "account",
     "role": "own_role",
@@ -129,7 +130,10 @@ def records_of(lab: Any) -> dict[str, UUID]:
             "review_item": review.items.first(),
             "factor": Factor.objects.create(account_id=lab.owner.id, kind="app", label="Handy", secret="geheim"),
         }
-        return {name: record.pk for name, record in made.items()} | {"account": lab.courier.id}
+        return {name: record.pk for name, record in made.items()} | {
+            "account": lab.courier.id,
+            "laboratory": lab.lab_id,
+        }
 
 
 def permissions_of(role: str) -> frozenset[Permission]:
@@ -189,7 +193,7 @@ def test_bert_gets_for_annas_records_what_he_gets_for_none(anna, bert, superuser
 
 def test_a_practice_gets_for_anothers_records_what_it_gets_for_none(anna, superuser):
     """The same within one laboratory: what belongs to another practice is to Winter's person as if it were not there."""
-    foreign = records_of(anna)
+    foreign = records_of(anna) | {"laboratory": ABSENT["laboratory"]}  # the laboratory is theirs too
     with anna.at_work():
         winter = make_order().practice
     anna.practice_person(winter.pk)

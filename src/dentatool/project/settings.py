@@ -126,6 +126,8 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False  # nobody else's page uses our files
 DENTATOOL_SMTP_URL = env.str("DENTATOOL_SMTP_URL", "")
 DENTATOOL_MAIL_FROM = env.str("DENTATOOL_MAIL_FROM", "")
 DENTATOOL_CA_FILE = env.str("DENTATOOL_CA_FILE", "")
+# Own hosts in private networks that a laboratory may name as its identity provider (protection/outgoing).
+DENTATOOL_OIDC_PRIVATE_HOSTS = env.list("DENTATOOL_OIDC_PRIVATE_HOSTS", [])
 try:
     post_office(DENTATOOL_SMTP_URL, DENTATOOL_MAIL_FROM)
 except PostOfficeError as unusable:

@@ -1,5 +1,6 @@
 """All tables of protection, where Django looks for them."""
 
+from dentatool.protection.access.internal.identity import IdentityLink, IdentityProvider
 from dentatool.protection.access.internal.models import (
     AccessLink,
     Account,
@@ -21,6 +22,8 @@ __all__ = [
     "Attempt",
     "Entry",
     "Factor",
+    "IdentityLink",
+    "IdentityProvider",
     "LabKey",
     "Laboratory",
     "LaboratoryRole",

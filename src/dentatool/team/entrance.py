@@ -14,6 +14,7 @@ from dentatool.protection.access.factors import Entrance, offer_sign_in, sign_in
 from dentatool.protection.access.passwords import TooManyAttempts
 from dentatool.team.notices import tell_of_new_device
 from dentatool.team.passkey_form import PasskeyAnswer
+from dentatool.team.provider import remembered_provider
 
 # The same for whoever is unknown, locked or deactivated; what happens after five tries is therefore always said.
 UNKNOWN = (
@@ -111,4 +112,9 @@ def _second_step(target: str) -> str:
 
 
 def _sign_in_page(request: HttpRequest, form: SignInForm, status: int = 200) -> HttpResponse:
-    return render(request, "team/sign_in.html", {"form": form, "weiter": own_address(request)}, status=status)
+    return render(
+        request,
+        "team/sign_in.html",
+        {"form": form, "weiter": own_address(request), "provider": remembered_provider(request)},
+        status=status,
+    )

@@ -15,6 +15,7 @@ from dentatool.kit.errors import Gone, NotYet
 from dentatool.kit.forms import Form, posted
 from dentatool.protection.access import Permission, page
 from dentatool.protection.access.factors import OwnFactors, PasskeyRefused, codes_left
+from dentatool.protection.access.openid import IdentityProvider
 from dentatool.team.notices import tell_of_changed_factor
 from dentatool.team.passkey_form import PasskeyAnswer
 
@@ -56,6 +57,7 @@ def own_factors(request: HttpRequest) -> HttpResponse:
         "codes": codes[0] if codes else None,
         "codes_left": codes_left(codes[0]) if codes else 0,
         "is_half": is_half,
+        "has_provider": IdentityProvider.objects.filter(active=True).exists(),
     }
     return render(request, "team/factors.html", facts)
 

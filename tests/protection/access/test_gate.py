@@ -25,6 +25,8 @@ def test_every_address_declares_its_permission():
     assert public == [
         "/.well-known/security.txt",
         "/anmelden/",
+        "/anmelden/dienst/<uuid:pk>/",
+        "/anmelden/dienst/<uuid:pk>/zurueck/",
         "/anmelden/neues-passwort/<str:token>/",
         "/anmelden/passkey/",
         "/anmelden/passwort-vergessen/",

@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 Kind = Factor.Kind
+FIRST_STEPS = ("password", "oidc")
 _APP_S = 30 * 60
 
 
@@ -63,7 +64,7 @@ class SecondStep:
         Empty when the step was given and the laboratory demands more: then a factor has to be added.
         """
         kinds = {factor.kind for factor in self.held}
-        if self._person.method != "password" or not kinds & {Kind.PASSKEY, Kind.APP}:
+        if self._person.method not in FIRST_STEPS or not kinds & {Kind.PASSKEY, Kind.APP}:
             return set()
         return kinds - {Kind.APP} if self._person.factor_rule == FactorRule.PASSKEY and Kind.PASSKEY in kinds else kinds
 
@@ -142,7 +143,7 @@ class OwnFactors:
         """
         if self._person.level == Level.FULL:
             return
-        has_no_factor = self._person.method == "password" and not self.has_second
+        has_no_factor = self._person.method in FIRST_STEPS and not self.has_second
         gave_app = self._person.method == "app" and kind == Kind.PASSKEY and not self.of_kind(Kind.PASSKEY)
         if not (has_no_factor or gave_app or self._person.method == "recovery"):
             raise FactorRefused("Geben Sie zuerst den zweiten Schritt Ihrer Anmeldung.", status=403)

@@ -5,7 +5,7 @@ Password, then a factor if the person has one or must have one; a passkey alone;
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -38,7 +38,7 @@ from dentatool.protection.access.internal.sessions import (
     raise_session,
 )
 from dentatool.protection.audit import record_event, record_platform_event
-from dentatool.protection.tenancy import laboratory
+from dentatool.protection.tenancy import current, laboratory
 
 HALF_END = FRESH  # so that what a half session may do, adding the first factor, is always a fresh deed
 
@@ -48,7 +48,8 @@ WAYS_IN = {
     "app": "half to full after a code; stays half where the laboratory demands a passkey",
     "recovery": "half to full after a recovery code; stays half where the laboratory demands a passkey",
     "passkey": "full, alone with the person verified by the device, or half to full after the password",
-    "oidc": "full, by the laboratory's own provider, which asks for the factor",
+    "oidc": "full where the laboratory's own provider asked for a second factor or none is needed; else half, as after "
+    "the password",
 }
 
 
@@ -160,6 +161,36 @@ def sign_in_by_passkey(request: HttpRequest, note: str, answer: str) -> Entrance
     is_new_device = known_device(request, key) is None
     remember_device(request, key)
     return Entrance(lab_id, account_id, Level.FULL, is_new_device)
+
+
+def enter_by_provider(
+    request: HttpRequest, account_id: UUID, *, is_strong: bool, proven_at: datetime | None
+) -> Entrance:
+    """Let in whom the laboratory's own provider has named, inside the pass. It is a first step unless it was strong.
+
+    `proven_at` is when the person proved to the provider who they are. Who came in without being asked anything has
+    confirmed nothing: dangerous deeds ask again.
+    """
+    account = Account.objects.get(pk=account_id)
+    demanded = factors.demanded_of(account)
+    if is_strong:
+        is_enough, lasts = demanded != {factors.Kind.PASSKEY}, ABSOLUTE_END
+    else:
+        is_enough = not demanded and not factors.second_kinds(factors.factors_of(account_id))
+        lasts = _until_factor_is_due(account)
+    begin_session(
+        request,
+        account_id,
+        level=Level.FULL if is_enough else Level.HALF,
+        method="oidc",
+        lasts=lasts if is_enough else HALF_END,
+        confirmed_at=proven_at or timezone.now() - FRESH,
+    )
+    key = bytes(account.sign_in_key)
+    is_new_device = known_device(request, key) is None
+    if is_enough:
+        remember_device(request, key)
+    return Entrance(current().lab_id, account_id, Level.FULL if is_enough else Level.HALF, is_new_device)
 
 
 def finish_step(request: HttpRequest, method: str) -> Entrance:

@@ -62,6 +62,7 @@ NETWORK = Limit("network", 10, _MINUTE, _MINUTE)
 PLATFORM = Limit("platform", 300, _MINUTE, _MINUTE)
 RESET = Limit("reset", 3, 15 * _MINUTE, 60 * _MINUTE)
 PASSKEY_NETWORK = Limit("passkey-network", 60, _MINUTE, _MINUTE)
+PROVIDER_NETWORK = Limit("provider-network", 60, _MINUTE, _MINUTE)
 ONCE = Limit("once", 1, 24 * 60 * _MINUTE, 24 * 60 * _MINUTE)
 
 

@@ -107,6 +107,7 @@ def begin_session(
     level: str = Level.FULL,
     method: str = "password",
     lasts: timedelta = ABSOLUTE_END,
+    confirmed_at: datetime | None = None,
 ) -> str:
     """Let somebody in who has earned it, inside the laboratory's pass; the Gate hands out the token."""
     token = secrets.token_urlsafe(32)
@@ -118,6 +119,7 @@ def begin_session(
         expires_at=timezone.now() + lasts,
         level=level,
         method=method,
+        confirmed_at=confirmed_at or timezone.now(),
     )
     _note_step(account_id, level, method)
     request.session_token = token  # type: ignore[attr-defined]
