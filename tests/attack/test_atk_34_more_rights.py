@@ -130,6 +130,9 @@ FORMS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "Tom gives a role": ("tom", "/team/{courier}/rolle/", {"role": "technician"}),
     "Tom makes a role": ("tom", "/team/rollen/neu/", {"name": "Neu", "rechte": ["orders:view"]}),
     "Tom edits a role": ("tom", "/team/rollen/{small_role}/", {"name": "Neu", "rechte": ["orders:view"]}),
+    "the owner without a second factor": ("dora", "/team/{owner}/anmeldung/", {}),
+    "her own second factor set back": ("dora", "/team/{dora}/anmeldung/", {}),
+    "Tom sets back the owner's second factor": ("tom", "/team/{owner}/anmeldung/", {}),
     "Tom sends the owner away": ("tom", "/team/{owner}/ende/", {}),
     # The owner alone cannot go
     "the last owner a reader": ("owner", "/team/{owner}/rolle/", {"role": "reader"}),
@@ -236,6 +239,8 @@ STATEMENTS = [
     "update protection_session set account_id = '{owner}' where account_id = '{me}'",
     LINK,
     TOKEN,
+    "insert into protection_factor (id, lab_id, account_id, kind, label, secret, counter, failed_count)"
+    " values (gen_random_uuid(), '{lab}', '{owner}', 'passkey', '\\x01', '\\x01', 0, 0)",
 ]  # fmt: skip
 
 

@@ -229,3 +229,50 @@ def test_somebody_of_a_practice_is_invited_from_its_page_and_sees_its_orders_onl
     assert (account.role, account.practice_id) == ("practice", own.practice_id)
     assert "Petra Praxis" in owner.get(f"/praxen/{own.practice_id}/").content.decode()
     assert "Petra Praxis" not in owner.get(f"/praxen/{other.practice_id}/").content.decode()
+
+
+def with_app(lab, role="technician"):
+    """This person has an authenticator app."""
+    from dentatool.protection.access.internal.models import Factor
+
+    member = lab.member(role)
+    with laboratory(lab.lab_id, actor=member.id):
+        Factor.objects.create(account_id=member.id, kind=Factor.Kind.APP, label="Handy", secret="A" * 32)
+    return member
+
+
+def test_the_list_says_who_has_a_second_factor(anna):
+    with_app(anna)
+
+    rows = anna.client().get("/team/").context["rows"]
+
+    assert [row["person"].id for row in rows if row["person"].has_second_factor] == [anna.technician.id]
+
+
+def test_a_second_factor_is_set_back_with_a_note_to_the_person_and_the_owners(anna, superuser):
+    from dentatool.kit.models import Mail
+    from dentatool.protection.access.internal.models import Factor
+
+    member, working = with_app(anna), anna.client("technician")
+
+    answer = anna.client().post(f"/team/{member.id}/anmeldung/")
+
+    assert answer.status_code == 302
+    assert working.get("/auftraege/").status_code == 302  # out at once
+    with anna.at_work():
+        assert not Factor.objects.exists()
+        assert sorted(mail.address for mail in Mail.objects.all()) == sorted(
+            [anna.owner.sign_in_name, member.sign_in_name]
+        )
+    assert "authn_factors_reset" in events(anna, superuser)
+
+
+def test_nobody_sets_back_their_own_factor_or_that_of_somebody_with_more_rights(anna):
+    from dentatool.protection.access.internal.models import Factor
+
+    with_app(anna, "owner")
+
+    assert anna.client().post(f"/team/{anna.owner.id}/anmeldung/").status_code == 403
+    assert anna.client("office").post(f"/team/{anna.owner.id}/anmeldung/").status_code == 403
+    with anna.at_work():
+        assert Factor.objects.count() == 1

@@ -9,9 +9,11 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dentatool.kit.addresses import url
+from dentatool.kit.formatting import moment
 from dentatool.kit.forms import Form, posted
 from dentatool.kit.mail import send
 from dentatool.protection.access import Account, Permission, Role, page
@@ -26,6 +28,7 @@ from dentatool.protection.access.people import (
     invite_again,
     may_decide,
     reopen_account,
+    reset_factors,
     roles_in_force,
     withdraw,
 )
@@ -130,6 +133,28 @@ def person_return(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Somebody comes back with the role they had."""
     account = _or_404(reopen_account, request, pk)
     messages.success(request, f"{account.display_name} kann sich wieder anmelden.")
+    return redirect("person", pk)
+
+
+@page(Permission.TEAM_CHANGE, fresh=True)
+@require_POST
+def person_factors(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Somebody lost phone and codes: their second factor is set back. They and all owners are told."""
+    account = _or_404(reset_factors, request, pk)
+    facts = {
+        "by": request.person.display_name,  # type: ignore[attr-defined]
+        "person": str(account.display_name),
+        "laboratory": profile().name,
+        "when": moment(timezone.now()),
+    }
+    owners = Account.objects.filter(role=Role.OWNER, active=True).exclude(pk=account.pk)
+    for told in (account, *(owner for owner in owners if owner.has_password)):
+        send("team/factor_reset", to=told, **facts)
+    messages.success(
+        request,
+        f"Die Anmeldeverfahren von {account.display_name} sind zurückgesetzt. Das Passwort bleibt; "
+        "die Person und alle Inhaberinnen und Inhaber haben eine Nachricht.",
+    )
     return redirect("person", pk)
 
 

@@ -65,6 +65,7 @@ urlpatterns = [
     path("team/<uuid:pk>/rolle/", people_pages.person_role, name="person_role"),
     path("team/<uuid:pk>/ende/", people_pages.person_leave, name="person_leave"),
     path("team/<uuid:pk>/rueckkehr/", people_pages.person_return, name="person_return"),
+    path("team/<uuid:pk>/anmeldung/", people_pages.person_factors, name="person_factors"),
     path("team/<uuid:pk>/einladung/", people_pages.person_invite_again, name="person_invite_again"),
     path("team/<uuid:pk>/einladung/zuruecknehmen/", people_pages.person_withdraw, name="person_withdraw"),
 ]

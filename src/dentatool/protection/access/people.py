@@ -21,6 +21,7 @@ from dentatool.protection.access.internal.deciding import (
     give_role,
     may_decide,
     reopen_account,
+    reset_factors,
     roles_in_force,
 )
 from dentatool.protection.access.internal.gate import all_pages
@@ -56,6 +57,7 @@ __all__ = [
     "note_bad_link",
     "pages_by_permission",
     "reopen_account",
+    "reset_factors",
     "retire_role",
     "roles_in_force",
     "save_role",

@@ -8,7 +8,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from dentatool.protection.access.internal.deciding import RoleShown, roles_in_force
-from dentatool.protection.access.internal.models import AccessLink, Account, Session
+from dentatool.protection.access.internal.models import AccessLink, Account, Factor, Session
 
 ACTIVE, INVITED, EXPIRED, WITHDRAWN, LEFT = "active", "invited", "expired", "withdrawn", "left"
 
@@ -25,10 +25,11 @@ class Colleague:
     state: str
     last_sign_in: datetime | None
     invited_until: datetime | None
+    has_second_factor: bool
 
 
 def colleagues(*, practice_id: UUID | None = None, only: UUID | None = None) -> list[Colleague]:
-    """Everybody by name, those who left last; of one practice, or one person, if asked for. Four statements."""
+    """Everybody by name, those who left last; of one practice, or one person, if asked for. Five statements."""
     found = Account.objects.all()
     if practice_id is not None:
         found = found.filter(practice_id=practice_id)
@@ -41,6 +42,9 @@ def colleagues(*, practice_id: UUID | None = None, only: UUID | None = None) -> 
             purpose=AccessLink.Purpose.INVITE, used_at=None, expires_at__gt=timezone.now()
         ).values_list("account_id", "expires_at")
     )
+    secured = set(
+        Factor.objects.filter(kind__in=[Factor.Kind.PASSKEY, Factor.Kind.APP]).values_list("account_id", flat=True)
+    )
     people = [
         Colleague(
             id=account.pk,
@@ -51,6 +55,7 @@ def colleagues(*, practice_id: UUID | None = None, only: UUID | None = None) -> 
             state=_state_of(account, is_invited=account.pk in invited),
             last_sign_in=signed_in.get(account.pk),
             invited_until=invited.get(account.pk),
+            has_second_factor=account.pk in secured,
         )
         for account in found
     ]

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from dentatool.protection.access.internal.factors import forget_all
 from dentatool.protection.access.internal.models import AccessLink, Account, ApiToken, LaboratoryRole, Session
 from dentatool.protection.access.internal.roles import PERMISSIONS_OF, Permission, Role, permissions_of
 from dentatool.protection.access.internal.sessions import Person
@@ -116,6 +117,14 @@ def reopen_account(by: Person, account_id: UUID) -> Account:
         account.active = True
         account.save(update_fields=["active"])
         record_event("user_reactivated", account, account=account.pk)
+    return account
+
+
+def reset_factors(by: Person, account_id: UUID) -> Account:
+    """Somebody lost what they prove themselves with: all of it is taken away, and every access of theirs ends."""
+    account = account_to_decide(by, account_id)
+    forget_all(account)
+    end_everything_of(account.pk, "factor")
     return account
 
 
