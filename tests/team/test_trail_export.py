@@ -56,7 +56,7 @@ def rows_of(answer):
 def test_a_table_with_everything_that_the_filter_shows(anna, work):
     with anna.at_work("technician"):
         Practice.objects.create(customer_number="1", name="Praxis am Inn")
-    client = anna.client()
+    client = anna.reading_trail()
 
     order(client, topic="stammdaten")
     work(anna)
@@ -76,7 +76,7 @@ def test_a_table_with_everything_that_the_filter_shows(anna, work):
 def test_lines_of_json_with_the_bare_facts(anna, work):
     with anna.at_work():
         record_event("trail.viewed", entries=7)
-    client = anna.client()
+    client = anna.reading_trail()
 
     order(client, what="trail.viewed", file_format="jsonl")
     work(anna)
@@ -93,7 +93,7 @@ def test_sealed_values_stay_sealed(anna, work, file_format):
         account.save()
         account.display_name = "Wieder Offen"
         account.save()
-    client = anna.client()
+    client = anna.reading_trail()
 
     order(client, what="protection_account", file_format=file_format)
     work(anna)
@@ -125,7 +125,7 @@ def test_a_formula_in_the_trail_is_text_in_the_table(anna, work):
         account.save()
     with anna.at_work("technician"):
         record_event("authn_logout")
-    client = anna.client()
+    client = anna.reading_trail()
 
     order(client, what="authn_logout")
     work(anna)
@@ -134,7 +134,7 @@ def test_a_formula_in_the_trail_is_text_in_the_table(anna, work):
 
 
 def test_the_export_is_in_the_trail_with_filter_number_and_checksum(anna, work):
-    client = anna.client()
+    client = anna.reading_trail()
     order(client, topic="rechte", person=str(anna.owner.id))
     work(anna)
 
@@ -145,6 +145,7 @@ def test_the_export_is_in_the_trail_with_filter_number_and_checksum(anna, work):
         fetched = Entry.objects.get(what="trail.export_fetched")
     assert exported.changes["sha256"] == fetched.changes["sha256"] == hashlib.sha256(content).hexdigest()
     assert (exported.changes["topic"], exported.changes["account"]) == ("rechte", str(anna.owner.id))
+    assert exported.changes["purpose"] == "routine"
     assert exported.changes["entries"] == fetched.changes["entries"] == ordered(anna).entries
 
 
@@ -156,7 +157,7 @@ def test_only_who_may_export_can_order(anna):
 
 
 def test_nobody_else_fetches_it(anna, bert, new_laboratory, work):
-    order(anna.client())
+    order(anna.reading_trail())
     work(anna)
     with anna.at_work():
         Account.objects.filter(pk=anna.technician.id).update(role="owner")
@@ -168,7 +169,7 @@ def test_nobody_else_fetches_it(anna, bert, new_laboratory, work):
 
 @pytest.mark.parametrize("loss", [{"active": False}, {"role": "office"}])
 def test_who_lost_the_right_before_the_work_began_gets_nothing(anna, work, loss):
-    order(anna.client())
+    order(anna.reading_trail())
     with laboratory(anna.lab_id):
         Account.objects.filter(pk=anna.technician.id).update(role="owner")  # the last one could not go
         Account.objects.filter(pk=anna.owner.id).update(**loss)
@@ -186,7 +187,7 @@ def test_who_loses_the_right_in_the_middle_gets_nothing_either(anna, monkeypatch
     with anna.at_work():
         for _ in range(30):
             record_event("authn_logout")
-    order(anna.client(), what="authn_logout")
+    order(anna.reading_trail(), what="authn_logout")
     answers = iter([True, True, False])
     monkeypatch.setattr(exporting, "_BATCH", 10)
     monkeypatch.setattr(exporting, "may", lambda *_: next(answers))
@@ -201,7 +202,7 @@ def test_who_loses_the_right_in_the_middle_gets_nothing_either(anna, monkeypatch
 
 def test_what_is_too_much_says_so(anna, work, monkeypatch):
     monkeypatch.setattr(exporting, "MOST_ENTRIES", 3)
-    client = anna.client()
+    client = anna.reading_trail()
     order(client)
 
     work(anna)
@@ -213,7 +214,7 @@ def test_what_is_too_much_says_so(anna, work, monkeypatch):
 
 def test_a_long_file_is_kept_in_sealed_parts_and_comes_back_whole(anna, work, monkeypatch):
     monkeypatch.setattr(exporting, "_PIECE", 500)
-    client = anna.client()
+    client = anna.reading_trail()
     order(client, file_format="jsonl")
     work(anna)
 
@@ -225,7 +226,7 @@ def test_a_long_file_is_kept_in_sealed_parts_and_comes_back_whole(anna, work, mo
 
 
 def test_after_a_day_the_file_is_gone_and_the_trail_still_tells(anna, work):
-    client = anna.client()
+    client = anna.reading_trail()
     order(client)
     work(anna)
     with anna.at_work():
@@ -239,7 +240,7 @@ def test_after_a_day_the_file_is_gone_and_the_trail_still_tells(anna, work):
 
 
 def test_an_old_confirmation_does_not_suffice(anna):
-    client = anna.client()
+    client = anna.reading_trail()
     with anna.at_work():
         Session.objects.update(confirmed_at=timezone.now() - timedelta(minutes=11))
 
@@ -253,6 +254,14 @@ def test_an_old_confirmation_does_not_suffice(anna):
     [{}, {"file_format": "exe"}, {"file_format": "csv", "since": "nie"}, {"file_format": "csv", "what": "pg_class"}],
 )
 def test_bad_input_is_refused_with_words(anna, sent):
-    assert anna.client().post("/protokoll/ausgabe/", sent).status_code == 422
+    assert anna.reading_trail().post("/protokoll/ausgabe/", sent).status_code == 422
+    with anna.at_work():
+        assert not TrailExport.objects.exists()
+
+
+def test_who_does_not_say_why_takes_nothing_out(anna):
+    answer = anna.client().post("/protokoll/ausgabe/", {"file_format": "csv"})
+
+    assert answer.headers["Location"].startswith("/protokoll/zweck/?weiter=%2Fprotokoll%2Fausgabe")
     with anna.at_work():
         assert not TrailExport.objects.exists()

@@ -1,5 +1,7 @@
 """Pages to order an export of the trail and to fetch it."""
 
+from urllib.parse import urlencode
+
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -13,6 +15,7 @@ from dentatool.protection.audit import record_event
 from dentatool.team.trail.exporting import exports_of, file_of, order_export
 from dentatool.team.trail.finding import TrailFilter
 from dentatool.team.trail.models import ExportState, TrailExport
+from dentatool.team.trail.pages import reading_of
 from dentatool.team.trail.words import people_of_laboratory
 
 
@@ -30,11 +33,14 @@ class FormatForm(Form):
 @page(Permission.TRAIL_EXPORT, fresh=True)
 @require_http_methods(["GET", "HEAD", "POST"])
 def export(request: HttpRequest) -> HttpResponse:
-    """Filter and format; what was ordered lately stands below."""
+    """Filter and format; what was ordered lately stands below. Taking out is reading: the purpose has to be said."""
+    if (reading := reading_of(request)) is None:
+        return redirect(f"{url('trail_purpose')}?{urlencode({'weiter': request.get_full_path()})}")
     filter_form = TrailFilter(request.POST or request.GET, people=people_of_laboratory())
     form = FormatForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid() and filter_form.is_valid():
-        order_export(filter_form.wanted(), form.cleaned_data["file_format"], by=request.person.id)  # type: ignore[attr-defined]
+        wanted = filter_form.wanted() | {"purpose": reading.purpose}
+        order_export(wanted, form.cleaned_data["file_format"], by=request.person.id)  # type: ignore[attr-defined]
         return redirect(url("trail_export"))
     facts = {"form": form, "filter": filter_form}
     status = 422 if request.method == "POST" or not filter_form.is_valid() else 200
