@@ -210,35 +210,3 @@ def test_without_javascript_the_pages_still_work(signed_in, anna, live_server_ur
     context.close()
     with anna.at_work():
         assert Practice.objects.filter(name="Ohne Skript").count() == 1
-
-
-def test_before_the_session_ends_there_is_a_warning_that_can_be_answered(signed_in):
-    signed_in.clock.install()
-    signed_in.goto("/praxen/")
-    warning = signed_in.get_by_role("dialog", name="Arbeiten Sie noch?")
-
-    signed_in.clock.run_for("13:30")
-    assert not warning.is_visible()
-    signed_in.clock.run_for("00:50")
-    assert warning.is_visible()
-    with signed_in.expect_request("**/") as kept:
-        warning.get_by_role("button", name="Angemeldet bleiben").click()
-    assert kept.value.method == "HEAD"
-    signed_in.clock.run_for("13:30")
-    assert not warning.is_visible()
-    with signed_in.expect_request("**/anmelden/?weiter=%2Fpraxen%2F"):
-        signed_in.clock.run_for("02:00")
-
-
-def test_typing_keeps_the_session_alive(signed_in):
-    signed_in.clock.install()
-    signed_in.goto("/praxen/neu/")
-    field = signed_in.locator("main input:visible").first
-    signed_in.clock.run_for("13:00")
-
-    with signed_in.expect_request("**/") as kept:
-        field.press("x")
-    signed_in.clock.run_for("13:00")
-
-    assert kept.value.method == "HEAD"
-    assert not signed_in.get_by_role("dialog").is_visible()

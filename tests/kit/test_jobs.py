@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from datetime import timedelta
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -15,7 +16,10 @@ from django.utils import timezone
 from dentatool.kit import jobs
 from dentatool.kit.jobs import enqueue, job, run_due_jobs
 from dentatool.kit.models import Job, JobState
-from dentatool.protection.tenancy import NoPass, current
+from dentatool.protection.access import Account
+from dentatool.protection.access.sessions import Ending, end_everything_of
+from dentatool.protection.audit import Entry
+from dentatool.protection.tenancy import NoPass, current, laboratory
 from harness.database import connect_as
 
 done: list[tuple] = []
@@ -35,6 +39,18 @@ def fail(**facts):
 @job("kit-test.broken-sql")
 def broken_sql():
     Job.objects.create(name="x" * 500)
+
+
+@job("kit-test.goodbye")
+def goodbye(account):
+    """In the middle of it, somebody ends the access of the person in whose name it runs."""
+    Job.objects.create(name="kit-test.note", facts={"left": "behind"})
+    end_everything_of(UUID(account), Ending.ROLE)
+
+
+@job("kit-test.mail", outlives_actor=True)
+def mail(**facts):
+    done.append((current().lab_id, facts))
 
 
 @pytest.fixture(autouse=True)
@@ -210,6 +226,54 @@ def test_two_workers_never_run_the_same_job(anna, database):
 
     assert len(done) == 2
     assert jobs_of(anna) == [("kit-test.note", "done", 1)] * 2
+
+
+def test_a_job_works_in_the_name_of_whoever_enqueued_it(anna):
+    with anna.at_work("technician"):
+        enqueue("kit-test.note")
+    with laboratory(anna.lab_id):
+        enqueue("kit-test.note")
+
+    with anna.at_work():
+        assert [found.actor_id for found in Job.objects.order_by("created_at")] == [anna.technician.id, None]
+    assert (run_due_jobs(anna.lab_id), len(done)) == (2, 2)
+
+
+def test_a_waiting_job_of_a_person_whose_access_ended_is_refused(anna):
+    with anna.at_work("technician"):
+        enqueue("kit-test.note")
+        enqueue("kit-test.mail")
+    with anna.at_work():
+        enqueue("kit-test.note", by="owner")
+        end_everything_of(anna.technician.id, Ending.ROLE)
+
+    run_due_jobs(anna.lab_id)
+
+    assert done == [(anna.lab_id, {}), (anna.lab_id, {"by": "owner"})]  # the mail was written, the owner is here
+    assert [state for _name, state, _attempts in jobs_of(anna)] == ["refused", "done", "done"]
+    with anna.at_work():
+        (entry,) = Entry.objects.filter(what="job_refused")
+    assert entry.changes == {"account": str(anna.technician.id), "name": "kit-test.note"}
+
+
+def test_a_deactivated_account_has_no_jobs_even_if_nobody_ended_anything(anna):
+    with anna.at_work("technician"):
+        enqueue("kit-test.note")
+    with anna.at_work():
+        Account.objects.filter(pk=anna.technician.id).update(active=False)
+
+    run_due_jobs(anna.lab_id)
+
+    assert (done, [state for _name, state, _attempts in jobs_of(anna)]) == ([], ["refused"])
+
+
+def test_a_job_during_which_the_access_ends_stores_nothing(anna):
+    with anna.at_work("technician"):
+        enqueue("kit-test.goodbye", account=str(anna.technician.id))
+
+    run_due_jobs(anna.lab_id)
+
+    assert jobs_of(anna) == [("kit-test.goodbye", "refused", 1)]
 
 
 def test_the_worker_goes_round_beats_and_stops_when_told(anna, database, monkeypatch):

@@ -17,10 +17,11 @@ pytestmark = pytest.mark.usefixtures("unhashed_static")
 
 FRAME = {
     "nav": [],
+    "account_nav": [],
     "new_order": "",
     "laboratory_name": "Labor",
     "sign_out": "/abmelden/",
-    "account": SimpleNamespace(display_name="Anna", idle_minutes=30),
+    "account": SimpleNamespace(display_name="Anna", idle_minutes=30, ends_at=1790000000, has_drafts=False),
     "csrf_input": "",
 }
 SHOUT = '<img src=x onerror="alert(1)">'

@@ -3,7 +3,9 @@
 from functools import cache
 from uuid import UUID
 
+from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 
 _STAND_INS = tuple(UUID(int=(0x5EED << 112) + number) for number in range(4))
 
@@ -21,3 +23,9 @@ def _pattern(name: str, count: int) -> str:
     for place, stand_in in enumerate(_STAND_INS[:count]):
         address = address.replace(str(stand_in), f"{{{place}}}")
     return address
+
+
+def own_address(request: HttpRequest, target: str) -> str:
+    """Only addresses of this very site; anything else leads to the start page."""
+    safe = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}, require_https=True)
+    return target if safe and target.startswith("/") else "/"

@@ -34,6 +34,12 @@ PLACES = (
     Place("Protokoll", "/protokoll/", "trail"),
     Place("Labor", "/labor/", "laboratory"),
 )
+# Behind the person's name in the head: what belongs to their own account.
+ACCOUNT_PLACES = (
+    Place("Anmeldung und Passwort", "/konto/anmeldung/", "key"),
+    Place("Sitzungen", "/konto/sitzungen/", "laptop"),
+    Place("Aufgehobene Eingaben", "/konto/entwuerfe/", "draft"),
+)
 NEW_ORDER, SEARCH, SIGN_OUT = "/auftraege/neu/", "/auftraege/", "/abmelden/"
 _NAMES = {permission: permission.name.lower() for permission in Permission}
 
@@ -57,17 +63,18 @@ def page_frame(request: HttpRequest) -> dict[str, Any]:
         "laboratory_name": person.laboratory_name,
         "may": {name: permission in held for permission, name in _NAMES.items()},
         "nav": places_for(request.path, held),
+        "account_nav": places_for(request.path, held, ACCOUNT_PLACES),
         "new_order": _if_allowed(NEW_ORDER, held),
         "search_page": _if_allowed(SEARCH, held),
         "sign_out": SIGN_OUT,
     }
 
 
-def places_for(path: str, held: frozenset[Permission]) -> list[Place]:
+def places_for(path: str, held: frozenset[Permission], places: tuple[Place, ...] = PLACES) -> list[Place]:
     """The places this person may open, with the one they are at marked."""
     return [
         Place(place.label, place.address, place.icon, _is_here(path, place.address))
-        for place in PLACES
+        for place in places
         if _if_allowed(place.address, held)
     ]
 

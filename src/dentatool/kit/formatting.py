@@ -31,5 +31,12 @@ def moment(value: datetime | None) -> str:
     return f"{local.day:02d}.{local.month:02d}.{local.year:04d}, {local.hour:02d}:{local.minute:02d}"
 
 
+def since(value: datetime, now: datetime) -> str:
+    """`heute 08:12`, `gestern 08:12`, otherwise `23.11.2026, 08:12`."""
+    local, today = _local(value), _local(now).date()
+    near = {0: "heute", 1: "gestern"}.get((today - local.date()).days)
+    return f"{near} {local.hour:02d}:{local.minute:02d}" if near else moment(value)
+
+
 def _local(value: datetime) -> datetime:
     return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(_BERLIN)

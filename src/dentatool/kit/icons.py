@@ -41,6 +41,8 @@ _SHAPES = {
     "warning": '<path d="M12 4l9 16H3zM12 10v4.5M12 17.2h.01"/>',
     "lock": '<path d="M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3M12 14.5v2"/>',
     "key": '<circle cx="8" cy="12" r="4"/><path d="M12 12h9M18 12v3.5M15 12v2.5"/>',
+    "laptop": '<path d="M5 5h14v10H5zM2.5 19h19M9 19l.5-1.5h5L15 19"/>',
+    "draft": '<path d="M6 3h8l4 4v14H6zM14 3v4h4M9 13h3M9 17h6"/>',
     "calendar": '<path d="M4 6h16v14H4zM4 10.5h16M8.5 3.5V8M15.5 3.5V8"/>',
     "history": '<path d="M4 5v5h5M4.5 10a8.5 8.5 0 1 1-.5 4M12 8v4.5l3 2"/>',
     "tooth": '<path d="M8 4c-3 0-4 2.5-3.5 5.5.5 2.5 1.5 3 1.8 6 '

@@ -8,6 +8,9 @@
 Promise: a job is run at least once after its transaction commits, under its own laboratory's pass and no other, by one
 worker at a time (row lock), each run in one transaction: a run that fails leaves nothing behind but the note of it.
 Each attempt is counted before it begins, so a job that kills its process does not do so for ever.
+A job is done in the name of whoever enqueued it, and refused when that person's access has ended since, also if it
+ended while the job ran: then nothing of it is stored. What belongs to the laboratory rather than to the person (mail
+that is already written) says so with `outlives_actor=True`.
 Retries wait 1, 4, 16, 64 … minutes; after `MOST_ATTEMPTS` the job is marked failed and logged.
 A job that is `nightly` is enqueued for each laboratory once a day, after two in the morning or when the worker starts.
 What was done is deleted after `KEPT_DONE`, what failed after `KEPT_FAILED`, a message after `KEPT_MAIL`.
@@ -36,7 +39,9 @@ from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 
 from dentatool.kit.models import Job, JobState, Mail, MailState
-from dentatool.protection.tenancy import laboratory
+from dentatool.protection.access.sessions import access_lasts, drop_expired_drafts
+from dentatool.protection.audit import record_event
+from dentatool.protection.tenancy import current, laboratory
 
 log = logging.getLogger("dentatool.jobs")
 
@@ -44,6 +49,7 @@ MOST_ATTEMPTS = 6
 FIRST_DELAY = timedelta(minutes=1)
 KEPT_DONE, KEPT_FAILED = timedelta(days=7), timedelta(days=90)
 KEPT_MAIL = timedelta(days=30)
+_KEPT = {JobState.DONE: KEPT_DONE, JobState.FAILED: KEPT_FAILED, JobState.REFUSED: KEPT_FAILED}
 CLEAN_EVERY_S = 24 * 3600.0
 NIGHTLY_LOOK_S = 3600.0
 NIGHT = time_of_day(2)
@@ -56,9 +62,14 @@ Work = Callable[..., None]
 _registry: dict[str, Work] = {}
 _nightly: set[str] = set()
 _each_round: list[Callable[[], None]] = []
+_outliving: set[str] = set()
 
 
-def job(name: str, *, nightly: bool = False) -> Callable[[Work], Work]:
+class AccessEnded(Exception):
+    """The person in whose name the job works may no longer do anything."""
+
+
+def job(name: str, *, nightly: bool = False, outlives_actor: bool = False) -> Callable[[Work], Work]:
     """Register a function as the work of this name. It runs inside the laboratory's pass and one transaction."""
 
     def register(work: Work) -> Work:
@@ -67,6 +78,8 @@ def job(name: str, *, nightly: bool = False) -> Callable[[Work], Work]:
         _registry[name] = work
         if nightly:
             _nightly.add(name)
+        if outlives_actor:
+            _outliving.add(name)
         return work
 
     return register
@@ -86,7 +99,8 @@ def enqueue(name: str, *, run_at: datetime | None = None, **facts: Any) -> Job:
     """
     if name not in _registry:
         raise ImproperlyConfigured(f"job {name!r} is not registered")
-    return Job.objects.create(name=name, facts=json.loads(json.dumps(facts)), run_at=run_at or timezone.now())
+    known = json.loads(json.dumps(facts))
+    return Job.objects.create(name=name, facts=known, run_at=run_at or timezone.now(), actor_id=current().actor_id)
 
 
 def work_forever(*, stop: Event | None = None, pause_s: float = PAUSE_S) -> None:
@@ -164,7 +178,8 @@ def _enqueue_nightly_of(lab_id: UUID, since: datetime) -> int:
 def _clean_up_one(lab_id: UUID) -> int:
     now, count = timezone.now(), 0
     with laboratory(lab_id):
-        for state, kept in ((JobState.DONE, KEPT_DONE), (JobState.FAILED, KEPT_FAILED)):
+        drop_expired_drafts()
+        for state, kept in _KEPT.items():
             count += Job.objects.filter(state=state, finished_at__lt=now - kept).delete()[0]
         count += Mail.objects.exclude(state=MailState.WAITING).filter(changed_at__lt=now - KEPT_MAIL).delete()[0]
     return count
@@ -230,7 +245,7 @@ def _take_next(lab_id: UUID) -> Job | None:
 
 
 def _run(lab_id: UUID, taken: Job) -> None:
-    with laboratory(lab_id):
+    with laboratory(lab_id, actor=None if taken.name in _outliving else taken.actor_id):
         # Locked again: should it run longer than until its next attempt, no other worker joins in. Not skip_locked:
         # who looked for work in between may hold it for a moment, though it was no longer due.
         found = Job.objects.select_for_update().filter(pk=taken.pk, attempts=taken.attempts).first()
@@ -238,7 +253,12 @@ def _run(lab_id: UUID, taken: Job) -> None:
             return
         try:
             with transaction.atomic():
+                _require_access(found)
                 _work_of(found.name)(**found.facts)
+                _require_access(found)
+        except AccessEnded:
+            found.state, found.finished_at, found.last_error = JobState.REFUSED, timezone.now(), AccessEnded.__name__
+            record_event("job_refused", found, account=found.actor_id, name=found.name)
         except DatabaseFailure as failure:
             if not connection.is_usable():
                 raise
@@ -248,6 +268,14 @@ def _run(lab_id: UUID, taken: Job) -> None:
         else:
             found.state, found.finished_at, found.last_error = JobState.DONE, timezone.now(), ""
         found.save(update_fields=["state", "run_at", "last_error", "finished_at"])
+
+
+def _require_access(found: Job) -> None:
+    """The person must be there still, and without interruption since the job was enqueued."""
+    if found.actor_id is None or found.name in _outliving:
+        return
+    if not access_lasts(found.actor_id, since=found.created_at):
+        raise AccessEnded
 
 
 def _next_try(attempts: int) -> datetime:

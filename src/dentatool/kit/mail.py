@@ -73,7 +73,7 @@ def _put_for_practice(mail: Mail, held: Pass) -> None:
         _put_into_outbox(mail)
 
 
-@job("kit.send_mail")
+@job("kit.send_mail", outlives_actor=True)
 def deliver(mail: str) -> None:
     """Hand one message of the outbox over. A failure is noted at the message and tried again later."""
     found = Mail.objects.select_for_update().filter(pk=UUID(mail), state=MailState.WAITING).first()

@@ -15,6 +15,7 @@ class JobState(models.TextChoices):
     WAITING = "waiting", "Wartet"
     DONE = "done", "Erledigt"
     FAILED = "failed", "Gescheitert"
+    REFUSED = "refused", "Abgewiesen"
 
 
 class Job(Record):
@@ -22,6 +23,7 @@ class Job(Record):
 
     name = models.CharField("Aufgabe", max_length=80)
     facts = models.JSONField("Angaben", default=dict)
+    actor_id = models.UUIDField("Person", null=True, editable=False)  # in whose name; none: the program's own work
     run_at = models.DateTimeField("Frühestens", default=timezone.now)
     attempts = models.PositiveSmallIntegerField("Versuche", default=0)
     state = models.CharField("Stand", max_length=10, choices=JobState.choices, default=JobState.WAITING)

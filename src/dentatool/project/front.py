@@ -3,7 +3,8 @@
 granian gives each request a thread at once and reads the body when it is asked to: without end when the sender stalls,
 and as if it were whole when the sender breaks off. So this reads the body before Django sees the request, in one of
 many cheap threads; only a whole request takes one of the few desks (`DENTATOOL_THREADS`), each with its own connection
-to the database. Answers leave in one piece, so that no thread waits for a slow reader.
+to the database. Answers are finished before they leave, so that no desk waits for a slow reader; large ones leave piece
+by piece and stop when their person's access ends.
 """
 
 import os
@@ -19,6 +20,8 @@ from queue import LifoQueue
 from typing import Any
 
 from django.db import connections
+
+from dentatool.project.sending import Sender
 
 # Threads that wait for bodies. One address may occupy some of them, never all.
 WAITING_THREADS = 64
@@ -41,19 +44,20 @@ class Front:
     def __init__(self, application: Application, desks: int) -> None:
         self._application = application
         self._bodies = _Bodies()
+        self._sender = Sender()
         self._desks: LifoQueue[Any] = LifoQueue()  # the last one used has what it needs in the caches
         for _ in range(desks):
             desk = connections.create_connection("default")
             desk.inc_thread_sharing()
             self._desks.put(desk)
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] not in _BODYLESS:
             self._bodies.fetch(environ)
         with self._desk():
             answer = self._application(environ, start_response)
             try:
-                return [b"".join(answer)]
+                return self._sender.pieces(environ, b"".join(answer))
             finally:
                 if hasattr(answer, "close"):
                     answer.close()

@@ -1,5 +1,6 @@
 """All tables of protection, where Django looks for them."""
 
+from dentatool.protection.access.internal.drafts import Draft
 from dentatool.protection.access.internal.identity import IdentityLink, IdentityProvider
 from dentatool.protection.access.internal.models import (
     AccessLink,
@@ -20,6 +21,7 @@ __all__ = [
     "Account",
     "ApiToken",
     "Attempt",
+    "Draft",
     "Entry",
     "Factor",
     "IdentityLink",

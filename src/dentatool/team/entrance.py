@@ -3,11 +3,11 @@
 from django import forms
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.http import urlencode
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from dentatool.kit.addresses import url
+from dentatool.kit.addresses import own_address, url
 from dentatool.kit.forms import Form
 from dentatool.protection.access import PUBLIC, Permission, page, sign_in, sign_out
 from dentatool.protection.access.factors import Entrance, offer_sign_in, sign_in_by_passkey
@@ -46,7 +46,7 @@ class SignInForm(Form):
 @sensitive_post_parameters()
 def enter(request: HttpRequest) -> HttpResponse:
     """The sign-in page. The same words and the same work for every kind of refusal."""
-    target = own_address(request)
+    target = wanted_address(request)
     if request.person is not None:  # type: ignore[attr-defined]
         return redirect(target if request.person.level == "full" else _second_step(target))  # type: ignore[attr-defined]
     if request.method != "POST":
@@ -75,7 +75,7 @@ def enter_by_passkey(request: HttpRequest) -> HttpResponse:
     form.is_bound, form.cleaned_data, form._errors = True, {}, {}  # type: ignore[attr-defined]
     try:
         if answer.is_valid() and (entrance := sign_in_by_passkey(request, **answer.cleaned_data)):
-            return come_in(request, entrance, own_address(request))
+            return come_in(request, entrance, wanted_address(request))
         form.add_error(None, NO_PASSKEY)
     except TooManyAttempts as reason:
         form.add_error(None, str(reason))
@@ -100,11 +100,9 @@ def come_in(request: HttpRequest, entrance: Entrance, target: str) -> HttpRespon
     return redirect(target)
 
 
-def own_address(request: HttpRequest) -> str:
+def wanted_address(request: HttpRequest) -> str:
     """Where the person wanted to go: only addresses of this very site; anything else leads to the start page."""
-    target = request.POST.get("weiter") or request.GET.get("weiter") or "/"
-    safe = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}, require_https=True)
-    return target if safe and target.startswith("/") else "/"
+    return own_address(request, request.POST.get("weiter") or request.GET.get("weiter") or "/")
 
 
 def _second_step(target: str) -> str:
@@ -115,6 +113,6 @@ def _sign_in_page(request: HttpRequest, form: SignInForm, status: int = 200) -> 
     return render(
         request,
         "team/sign_in.html",
-        {"form": form, "weiter": own_address(request), "provider": remembered_provider(request)},
+        {"form": form, "weiter": wanted_address(request), "provider": remembered_provider(request)},
         status=status,
     )

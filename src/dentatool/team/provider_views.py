@@ -27,7 +27,7 @@ from dentatool.protection.access.openid import (
 from dentatool.protection.access.passwords import TooManyAttempts
 from dentatool.protection.outgoing import Blocked
 from dentatool.protection.tenancy import laboratory
-from dentatool.team.entrance import come_in, own_address
+from dentatool.team.entrance import come_in, wanted_address
 from dentatool.team.notices import tell_of_changed_factor
 from dentatool.team.provider import remember_provider, set_provider
 
@@ -45,7 +45,7 @@ def provider_sign_in(request: HttpRequest, pk: UUID) -> HttpResponse:
         return _own_start_page(request, pk)
     with laboratory(pk):
         provider = provider_in_use()
-        errand = set_out(request, provider, redirect_uri=_return_address(request, pk), target=own_address(request))
+        errand = set_out(request, provider, redirect_uri=_return_address(request, pk), target=wanted_address(request))
     return _carrying(HttpResponseRedirect(errand.address), errand.note)
 
 

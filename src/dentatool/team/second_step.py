@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from dentatool.kit.forms import Form, posted
 from dentatool.protection.access import Permission, page
 from dentatool.protection.access.factors import Entrance, Proof, SecondStep
-from dentatool.team.entrance import come_in, own_address
+from dentatool.team.entrance import come_in, wanted_address
 from dentatool.team.notices import tell_of_locked_factor
 from dentatool.team.passkey_form import PasskeyAnswer
 
@@ -49,7 +49,7 @@ def second_step(request: HttpRequest) -> HttpResponse:
     """Give the second step; who has none yet is led to adding one."""
     step, form = SecondStep(request), AppCodeForm(posted(request))
     if request.person.level == "full":  # type: ignore[attr-defined]
-        return redirect(own_address(request))
+        return redirect(wanted_address(request))
     if not step.open_kinds:
         return redirect("factors")
     if request.method == "POST" and form.is_valid():
@@ -63,7 +63,7 @@ def recovery_step(request: HttpRequest) -> HttpResponse:
     """A recovery code in place of the second step."""
     step, form = SecondStep(request), RecoveryCodeForm(posted(request))
     if request.person.level == "full":  # type: ignore[attr-defined]
-        return redirect(own_address(request))
+        return redirect(wanted_address(request))
     if request.method == "POST" and form.is_valid():
         return _answer(request, step, step.by_recovery_code(form.cleaned_data["code"]), form, "team/recovery.html")
     return _show(request, step, form, "team/recovery.html")
@@ -75,15 +75,15 @@ def passkey_step(request: HttpRequest) -> HttpResponse:
     """A passkey's signature as the second step."""
     step, answer = SecondStep(request), PasskeyAnswer(request.POST)
     if request.person.level == "full":  # type: ignore[attr-defined]
-        return redirect(own_address(request))
+        return redirect(wanted_address(request))
     if answer.is_valid() and (entrance := step.by_passkey(**answer.cleaned_data)):
-        return come_in(request, entrance, own_address(request))
+        return come_in(request, entrance, wanted_address(request))
     return _show(request, step, AppCodeForm(), "team/second_step.html", NO_PASSKEY)
 
 
 def _answer(request: HttpRequest, step: SecondStep, proof: Entrance | Proof, form: Form, template: str) -> HttpResponse:
     if isinstance(proof, Entrance):
-        return come_in(request, proof, own_address(request))
+        return come_in(request, proof, wanted_address(request))
     if proof == Proof.LOCKED:
         tell_of_locked_factor(request)
     form.add_error("code", SAID[proof])
@@ -95,7 +95,7 @@ def _show(request: HttpRequest, step: SecondStep, form: Form, template: str, wro
         "form": form,
         "kinds": step.open_kinds,
         "offer": json.dumps(step.offer_passkey()) if "passkey" in step.open_kinds else "",
-        "weiter": own_address(request),
+        "weiter": wanted_address(request),
         "wrong": wrong,
     }
     return render(request, template, facts, status=422 if form.is_bound or wrong else 200)

@@ -3,8 +3,11 @@
 from django.urls import path
 
 from dentatool.team import (
+    confirming,
+    draft_pages,
     entrance,
     factor_views,
+    idle_rule,
     joining,
     password_views,
     people_pages,
@@ -13,6 +16,7 @@ from dentatool.team import (
     role_pages,
     second_step,
     security_views,
+    session_pages,
 )
 from dentatool.team.reviews import pages as review_pages
 from dentatool.team.trail import export_pages
@@ -68,4 +72,14 @@ urlpatterns = [
     path("team/<uuid:pk>/anmeldung/", people_pages.person_factors, name="person_factors"),
     path("team/<uuid:pk>/einladung/", people_pages.person_invite_again, name="person_invite_again"),
     path("team/<uuid:pk>/einladung/zuruecknehmen/", people_pages.person_withdraw, name="person_withdraw"),
+    path("labor/sicherheit/ruhezeit/", idle_rule.idle_rule, name="idle_rule"),
+    path("konto/sitzungen/", session_pages.own_sessions, name="own_sessions"),
+    path("konto/entwuerfe/", draft_pages.drafts, name="drafts"),
+    path("konto/entwuerfe/hier/", draft_pages.drafts_here, name="drafts_here"),
+    path("konto/entwuerfe/sichern/", draft_pages.save_drafts, name="drafts_save"),
+    path("konto/bestaetigen/", confirming.confirm, name="confirm"),
+    path("team/sitzungen/", session_pages.team_sessions, name="team_sessions"),
+    path("sitzung/", session_pages.time_left, name="session_time_left"),
+    path("sitzung/weiter/", session_pages.go_on, name="session_go_on"),
+    path("sitzung/ende/", session_pages.over, name="session_over"),
 ]

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from dentatool.protection.access.internal.deciding import end_everything_of
+from dentatool.protection.access.internal.endings import end_everything_of
 from dentatool.protection.access.internal.factors import factors_of
 from dentatool.protection.access.internal.models import Account, ApiToken, Factor, LaboratoryRole, Level, Session
 from dentatool.protection.access.internal.roles import Permission, Role, permissions_of

@@ -12,6 +12,7 @@ from django.apps import apps
 
 from dentatool.kit.changes import Change, changes_in
 from dentatool.protection.access import Account
+from dentatool.protection.access.sessions import Ending
 from dentatool.protection.audit import Entry
 from dentatool.protection.audit.vocabulary import FACTS, WORDS, Topic
 from dentatool.protection.tenancy import Record
@@ -104,6 +105,8 @@ def _shown(key: str, value: Any) -> Any:
     """A fact that is itself a name of the trail, in German; lists on one line."""
     if key == "topic" and value in Topic.values:
         return Topic(value).label
+    if key == "reason" and value in Ending.values:
+        return Ending(value).label
     if key == "purpose" and value in Purpose.values:
         return Purpose(value).label
     if isinstance(value, list):

@@ -1,4 +1,5 @@
 // Intake by keyboard: the scan field first, practice and patient found while typing. Everything also works without this.
+import { ask } from "../kit/js/ask.js";
 import { normalise, problemOf } from "./order_number.js";
 
 const form = document.querySelector("[data-intake]");
@@ -28,7 +29,7 @@ async function askServer() {
   const value = judge();
   if (number.value) number.value = normalise(number.value);
   if (!value || known?.number === value) return;
-  const answer = await fetch(`${form.dataset.numberUrl}?nummer=${encodeURIComponent(value)}`);
+  const answer = await ask(`${form.dataset.numberUrl}?nummer=${encodeURIComponent(value)}`);
   if (!answer.ok) return;
   known = await answer.json();
   if (known.problems.length) { say("[data-verdict]", known.problems.join(" "), "bad"); return; }
@@ -125,7 +126,7 @@ async function search() {
   if (text.length < 2) { found = []; close(); return; }
   const body = new URLSearchParams({ suche: text, praxis: chosenPractice()?.dataset.id ?? "" });
   const headers = { "X-CSRFToken": field("csrfmiddlewaretoken").value };
-  const answer = await fetch(form.dataset.patientUrl, { method: "POST", body, headers });
+  const answer = await ask(form.dataset.patientUrl, { method: "POST", body, headers });
   if (!answer.ok || text !== name.value.trim()) return;
   found = (await answer.json()).patients;
   at = -1;

@@ -1,4 +1,6 @@
 // A new line: type the number, see text and price. The server fills in the same when this does not run.
+import { ask } from "../kit/js/ask.js";
+
 const form = document.querySelector("[data-position-form]");
 
 if (form) {
@@ -16,7 +18,7 @@ if (form) {
   number.addEventListener("change", async () => {
     const typed = number.value.trim();
     if (!typed) { filled = {}; return; }
-    const answer = await fetch(`${form.dataset.suggest}?nummer=${encodeURIComponent(typed)}`);
+    const answer = await ask(`${form.dataset.suggest}?nummer=${encodeURIComponent(typed)}`);
     if (!answer.ok) return;
     const found = await answer.json();
     put("text", found.text);

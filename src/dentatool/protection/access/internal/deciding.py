@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
-from django.utils import timezone
-
+from dentatool.protection.access.internal.endings import end_everything_of
 from dentatool.protection.access.internal.factors import forget_all
-from dentatool.protection.access.internal.models import AccessLink, Account, ApiToken, LaboratoryRole, Session
+from dentatool.protection.access.internal.models import Account, Ending, LaboratoryRole
 from dentatool.protection.access.internal.roles import PERMISSIONS_OF, Permission, Role, permissions_of
 from dentatool.protection.access.internal.sessions import Person
 from dentatool.protection.audit import record_event
@@ -91,7 +90,7 @@ def give_role(by: Person, account_id: UUID, key: str) -> Account:
         _require_another_owner(account)
         before, account.role = account.role, role.key
         account.save(update_fields=["role"])
-        end_everything_of(account.pk, "role")
+        end_everything_of(account.pk, Ending.ROLE)
         record_event("privilege_permissions_changed", account, account=account.pk, before=before, after=role.key)
     return account
 
@@ -103,7 +102,7 @@ def close_account(by: Person, account_id: UUID) -> Account:
         _require_another_owner(account)
         account.active = False
         account.save(update_fields=["active"])
-        end_everything_of(account.pk, "deactivated")
+        end_everything_of(account.pk, Ending.DEACTIVATED)
         record_event("user_archived", account, account=account.pk)
     return account
 
@@ -124,17 +123,7 @@ def reset_factors(by: Person, account_id: UUID) -> Account:
     """Somebody lost what they prove themselves with: all of it is taken away, and every access of theirs ends."""
     account = account_to_decide(by, account_id)
     forget_all(account)
-    end_everything_of(account.pk, "factor")
     return account
-
-
-def end_everything_of(account_id: UUID, reason: str) -> None:
-    """End all sessions, tokens and links of an account, in the transaction in force."""
-    now = timezone.now()
-    Session.objects.filter(account_id=account_id, ended_at=None).update(ended_at=now)
-    ApiToken.objects.filter(account_id=account_id, ended_at=None).update(ended_at=now)
-    AccessLink.objects.filter(account_id=account_id, used_at=None).update(used_at=now)
-    record_event("access_ended", account=account_id, reason=reason)
 
 
 def _require_another_owner(account: Account) -> None:

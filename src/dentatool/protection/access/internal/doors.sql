@@ -4,6 +4,7 @@
 
 GRANT SELECT ON protection_account, protection_session, protection_laboratory, protection_laboratoryrole,
     protection_accesslink, protection_apitoken, kit_job TO dentatool_doors;
+GRANT SELECT (lab_id, account_id, expires_at) ON protection_draft TO dentatool_doors;
 GRANT UPDATE (last_action_at) ON protection_session TO dentatool_doors;
 GRANT UPDATE (last_used_at) ON protection_apitoken TO dentatool_doors;
 GRANT SELECT ON protection_factor TO dentatool_doors;
@@ -28,6 +29,8 @@ DROP POLICY IF EXISTS door ON protection_factor;
 CREATE POLICY door ON protection_factor FOR SELECT TO dentatool_doors USING (true);
 DROP POLICY IF EXISTS door_note ON protection_entry;
 CREATE POLICY door_note ON protection_entry FOR INSERT TO dentatool_doors WITH CHECK (true);
+DROP POLICY IF EXISTS door ON protection_draft;
+CREATE POLICY door ON protection_draft FOR SELECT TO dentatool_doors USING (true);
 DROP POLICY IF EXISTS door ON kit_job;
 CREATE POLICY door ON kit_job FOR SELECT TO dentatool_doors USING (true);
 
@@ -44,7 +47,8 @@ GRANT SELECT, UPDATE (name, idle_minutes, factor_rule) ON protection_laboratory 
 
 -- These indexes do not begin with lab_id, because the laboratory is what is being looked for.
 CREATE INDEX IF NOT EXISTS door_account ON protection_account (sign_in_key);
-CREATE INDEX IF NOT EXISTS door_session ON protection_session (token_hash) WHERE ended_at IS NULL;
+DROP INDEX IF EXISTS door_session;
+CREATE INDEX IF NOT EXISTS door_any_session ON protection_session (token_hash); -- ended ones too: door 13
 CREATE INDEX IF NOT EXISTS door_passkey ON protection_factor (credential_key);
 CREATE INDEX IF NOT EXISTS door_link ON protection_accesslink (token_hash) WHERE used_at IS NULL;
 CREATE INDEX IF NOT EXISTS door_token ON protection_apitoken (token_hash) WHERE ended_at IS NULL;
@@ -68,31 +72,43 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
 $$;
 
 -- Door 2: a session by the hash of its token, with all that the Gate needs, in one round trip.
--- Idle time is counted by the person's own actions; the stamp moves at most every 20 seconds.
+-- Idle time is counted by the person's own actions; the stamp moves at most once a second, and only then is it asked
+-- from where else the person is just working.
 CREATE OR REPLACE FUNCTION protection.door_open_session(wanted bytea, is_action boolean)
 RETURNS TABLE (session_id uuid, lab_id uuid, account_id uuid, role text, display_name bytea, laboratory text, idle_minutes int,
-               own_permissions jsonb, practice_id uuid, level text, method text, confirmed_at timestamptz, factor_rule text)
+               own_permissions jsonb, practice_id uuid, level text, method text, confirmed_at timestamptz, factor_rule text,
+               expires_at timestamptz, device text, origin text, has_drafts boolean, elsewhere text[])
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog AS $$
 #variable_conflict use_column
 DECLARE
     last_action timestamptz;
 BEGIN
     SELECT s.id, s.lab_id, a.id, a.role, a.display_name, l.name, l.idle_minutes,
-           r.permissions, a.practice_id, s.level, s.method, s.confirmed_at, l.factor_rule, s.last_action_at
+           r.permissions, a.practice_id, s.level, s.method, s.confirmed_at, l.factor_rule, s.expires_at, s.device, s.origin,
+           EXISTS (SELECT FROM public.protection_draft d
+                   WHERE d.lab_id = s.lab_id AND d.account_id = s.account_id AND d.expires_at > now()),
+           s.last_action_at
     INTO session_id, lab_id, account_id, role, display_name, laboratory, idle_minutes,
-         own_permissions, practice_id, level, method, confirmed_at, factor_rule, last_action
+         own_permissions, practice_id, level, method, confirmed_at, factor_rule, expires_at, device, origin,
+         has_drafts, last_action
     FROM public.protection_session s
     JOIN public.protection_account a ON a.lab_id = s.lab_id AND a.id = s.account_id
     JOIN public.protection_laboratory l ON l.id = s.lab_id
     LEFT JOIN public.protection_laboratoryrole r ON r.lab_id = a.lab_id AND r.key = a.role AND r.active
     WHERE s.token_hash = wanted AND s.ended_at IS NULL AND s.expires_at > now()
+      AND s.started_at > coalesce(a.access_ended_at, '-infinity')
       AND s.last_action_at > now() - make_interval(mins => l.idle_minutes)
       AND a.active AND l.active;
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    IF is_action AND last_action < now() - interval '20 seconds' THEN
-        UPDATE public.protection_session s SET last_action_at = now() WHERE s.id = session_id AND s.token_hash = wanted;
+    IF is_action AND last_action < now() - interval '1 second' THEN
+        UPDATE public.protection_session s SET last_action_at = now()
+        WHERE s.lab_id = door_open_session.lab_id AND s.id = session_id AND s.token_hash = wanted;
+        SELECT array_agg(DISTINCT o.origin) INTO elsewhere FROM public.protection_session o
+        WHERE o.lab_id = door_open_session.lab_id AND o.account_id = door_open_session.account_id
+          AND o.origin <> door_open_session.origin
+          AND o.ended_at IS NULL AND o.last_action_at > now() - interval '60 seconds';
     END IF;
     RETURN NEXT;
 END $$;
@@ -247,18 +263,53 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog AS $$
     WHERE a.active AND l.active
 $$;
 
+-- Door 13: whose a session was that door 2 does not open, and why it is over.
+CREATE OR REPLACE FUNCTION protection.door_dead_session(wanted bytea)
+RETURNS TABLE (session_id uuid, lab_id uuid, account_id uuid, ending text, over_since timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+    SELECT s.id, s.lab_id, a.id,
+           CASE WHEN NOT (a.active AND l.active) THEN 'deactivated' WHEN s.ended_at IS NOT NULL THEN s.ending
+                WHEN s.expires_at <= now() THEN 'absolute' ELSE 'idle' END,
+           coalesce(s.ended_at, least(s.expires_at, s.last_action_at + make_interval(mins => l.idle_minutes)))
+    FROM public.protection_session s
+    JOIN public.protection_account a ON a.lab_id = s.lab_id AND a.id = s.account_id
+    JOIN public.protection_laboratory l ON l.id = s.lab_id
+    WHERE s.token_hash = wanted
+$$;
+
+-- Door 14: which of these sessions and API tokens are still good. Asked while something is being sent to them.
+CREATE OR REPLACE FUNCTION protection.door_still_good(labs uuid[], ids uuid[]) RETURNS SETOF uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+    SELECT s.id FROM unnest(labs, ids) AS asked (lab, id)
+    JOIN public.protection_session s ON s.lab_id = asked.lab AND s.id = asked.id
+    JOIN public.protection_account a ON a.lab_id = s.lab_id AND a.id = s.account_id
+    JOIN public.protection_laboratory l ON l.id = s.lab_id
+    WHERE s.ended_at IS NULL AND s.expires_at > now() AND a.active AND l.active
+      AND s.started_at > coalesce(a.access_ended_at, '-infinity')
+    UNION ALL
+    SELECT t.id FROM unnest(labs, ids) AS asked (lab, id)
+    JOIN public.protection_apitoken t ON t.lab_id = asked.lab AND t.id = asked.id
+    JOIN public.protection_account a ON a.lab_id = t.lab_id AND a.id = t.account_id
+    JOIN public.protection_laboratory l ON l.id = t.lab_id
+    WHERE t.ended_at IS NULL AND t.expires_at > now() AND a.active AND l.active
+$$;
+
 REVOKE ALL ON FUNCTION protection.door_find_accounts(bytea), protection.door_open_session(bytea, boolean),
     protection.door_find_passkey(bytea), protection.door_count_attempts(uuid[], integer[], integer[], integer[]),
     protection.door_give_back_attempts(uuid[]), protection.door_note_refusal(bytea, boolean, text, text),
     protection.door_ask_reset(bytea, boolean), protection.door_take_reset_requests(),
     protection.door_find_link(bytea), protection.door_find_token(bytea),
+    protection.door_dead_session(bytea), protection.door_still_good(uuid[], uuid[]),
     protection.door_laboratories(), protection.door_due_labs() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION protection.door_find_accounts(bytea), protection.door_open_session(bytea, boolean),
     protection.door_find_link(bytea), protection.door_find_token(bytea), protection.door_find_passkey(bytea),
     protection.door_count_attempts(uuid[], integer[], integer[], integer[]), protection.door_give_back_attempts(uuid[]),
-    protection.door_note_refusal(bytea, boolean, text, text), protection.door_ask_reset(bytea, boolean) TO dentatool_app;
+    protection.door_note_refusal(bytea, boolean, text, text), protection.door_ask_reset(bytea, boolean),
+    protection.door_dead_session(bytea), protection.door_still_good(uuid[], uuid[]) TO dentatool_app;
 GRANT EXECUTE ON FUNCTION protection.door_count_attempts(uuid[], integer[], integer[], integer[]),
     protection.door_give_back_attempts(uuid[]) TO dentatool_practice; -- they too prove who they are
+-- Asked in the middle of a request, where the people of a practice are in a role of their own.
+GRANT EXECUTE ON FUNCTION protection.door_still_good(uuid[], uuid[]) TO dentatool_practice;
 GRANT EXECUTE ON FUNCTION protection.door_laboratories(), protection.door_due_labs(),
     protection.door_take_reset_requests() TO dentatool_worker;
 

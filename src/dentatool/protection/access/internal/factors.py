@@ -14,7 +14,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from dentatool.protection.access.internal import codes, passkeys
-from dentatool.protection.access.internal.models import Account, Factor, LaboratoryRole, Level, Session
+from dentatool.protection.access.internal.endings import end_everything_of
+from dentatool.protection.access.internal.models import Account, Ending, Factor, LaboratoryRole, Level, Session
 from dentatool.protection.access.internal.roles import Permission, Role, permissions_of
 from dentatool.protection.audit import record_event
 from dentatool.protection.tenancy import current
@@ -214,9 +215,9 @@ def remove(account: Account, factor: Factor) -> None:
 
 
 def forget_all(account: Account) -> None:
-    """Somebody lost everything: take away all factors and end all sessions. For whoever may change the team."""
+    """Somebody lost everything: take away all factors and end every access. For whoever may change the team."""
     Factor.objects.filter(account=account).delete()
-    Session.objects.filter(account=account, ended_at=None).update(ended_at=timezone.now())
+    end_everything_of(account.pk, Ending.FACTOR)
     record_event("authn_factors_reset", account=account.pk)
 
 

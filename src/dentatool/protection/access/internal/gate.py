@@ -1,11 +1,14 @@
 """The Gate: session → person → laboratory pass → transaction → page. Nothing is served past it."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
+from django.contrib import messages
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.db import DatabaseError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,10 +18,29 @@ from django.utils.http import urlencode
 
 from dentatool.protection.access.internal.devices import COOKIE as DEVICE_COOKIE
 from dentatool.protection.access.internal.devices import LIFETIME_S as DEVICE_LIFETIME_S
+from dentatool.protection.access.internal.drafts import Draft, drop_draft, keep_draft
+from dentatool.protection.access.internal.endings import (
+    ENDED_IN_WORDS,
+    dead_session,
+    end_moved,
+    is_in_other_hands,
+    is_news_that_used_elsewhere,
+    note_use_after_end,
+    origin_of,
+    still_good,
+    watch_answer,
+)
 from dentatool.protection.access.internal.models import Level
 from dentatool.protection.access.internal.outages import AWAY, UNCERTAIN, Words, sqlstate, words_for
 from dentatool.protection.access.internal.roles import PUBLIC, Permission
-from dentatool.protection.access.internal.sessions import COOKIE, Person, find_session, origin_of, person_of
+from dentatool.protection.access.internal.sessions import (
+    COOKIE,
+    DEVICE,
+    ORIGIN,
+    Person,
+    find_session,
+    person_of,
+)
 from dentatool.protection.audit import record_event, record_platform_event
 from dentatool.protection.audit.refusals import collected_in
 from dentatool.protection.key_status import RootKeyError
@@ -29,6 +51,7 @@ log = logging.getLogger("dentatool.gate")
 View = Callable[..., HttpResponse]
 
 # SQLSTATEs of protection/tenancy and protection/audit → name of the security event (OWASP vocabulary).
+LONG_S = 0.5  # a request that took longer looks again whether its person may still do this
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _REFUSALS = {
     "DT001": "ctx_forged",
@@ -42,10 +65,14 @@ _REFUSALS = {
 }
 
 
-def page(permission: Permission | str, *, fresh: bool = False, level: str = Level.FULL) -> Callable[[View], View]:
+def page(
+    permission: Permission | str, *, fresh: bool = False, level: str = Level.FULL, is_action: bool = True
+) -> Callable[[View], View]:
     """Declare what a person must be allowed to do to be served this view; PUBLIC needs nobody.
 
     `fresh`: only within ten minutes of proving who they are. `level="half"`: also before the second factor.
+    `is_action=False`: the page asks this by itself, so it does not count as the person working (no idle time is
+    renewed); such an address holds no ids.
     """
     if permission != PUBLIC and not isinstance(permission, Permission):
         raise ImproperlyConfigured(f"page({permission!r}): not a Permission")
@@ -57,6 +84,7 @@ def page(permission: Permission | str, *, fresh: bool = False, level: str = Leve
 
         served.page_permission = permission  # type: ignore[attr-defined]
         served.page_fresh, served.page_level = fresh, level  # type: ignore[attr-defined]
+        served.page_is_action = is_action  # type: ignore[attr-defined]
         return served
 
     return declare
@@ -66,6 +94,14 @@ def check_pages() -> None:
     """Refuse to start when any address is served by a view that declares nothing."""
     if bare := [address for address, view in all_pages() if not hasattr(view, "page_permission")]:
         raise ImproperlyConfigured(f"DentaTool startet nicht: ohne @page(...): {', '.join(bare)}")
+    if unclear := [address for address in _quiet_addresses() if "<" in address]:
+        # Whether a request counts as work is decided before its address is taken apart.
+        raise ImproperlyConfigured(f"DentaTool startet nicht: is_action=False mit Kennung: {', '.join(unclear)}")
+
+
+def _quiet_addresses() -> frozenset[str]:
+    """Addresses that pages ask by themselves."""
+    return frozenset(address for address, view in all_pages() if not getattr(view, "page_is_action", True))
 
 
 def all_pages() -> Iterator[tuple[str, View]]:
@@ -88,6 +124,7 @@ class Gate:
     def __init__(self, get_response: View) -> None:
         self.get_response = get_response
         check_pages()
+        self._quiet = _quiet_addresses()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.person = request.lab_id = None  # type: ignore[attr-defined]
@@ -97,13 +134,13 @@ class Gate:
         request.after_rollback = []  # type: ignore[attr-defined]
         request.is_done = False  # type: ignore[attr-defined]
         request.keeps_refusal = False  # type: ignore[attr-defined]  # a wrong code is refused, and counted
+        request.dead = None  # type: ignore[attr-defined]
         with collected_in(request.after_rollback):  # type: ignore[attr-defined]
             return self._answer(request)
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
-        token = request.COOKIES.get(COOKIE)
         try:
-            row = find_session(token) if token else None
+            row = self._who_asks(request)
         except DatabaseError as outage:
             return self._refuse(request, outage)
         if row is None:
@@ -132,7 +169,20 @@ class Gate:
             log.exception("events could not be recorded", extra={"events": [event for event, _facts in noted]})
         return response
 
+    def _who_asks(self, request: HttpRequest) -> tuple[Any, ...] | None:
+        """The session's row; None for nobody, or somebody whose session is over (`request.dead`)."""
+        if not (token := request.COOKIES.get(COOKIE)):
+            return None
+        row = find_session(token, is_action=request.path not in self._quiet)
+        if row is not None and is_in_other_hands(row[DEVICE], request):
+            end_moved(row[0], row[1], row[2], row[ORIGIN], request)
+            row = None
+        if row is None:
+            request.dead = dead_session(token)  # type: ignore[attr-defined]
+        return row
+
     def _serve_inside(self, request: HttpRequest, row: tuple[Any, ...]) -> HttpResponse:
+        begun = time.monotonic()
         with laboratory(
             row[1],
             actor=row[2],
@@ -143,11 +193,25 @@ class Gate:
             person = person_of(row)
             request.person = request.account = person  # type: ignore[attr-defined]
             request.lab_id, request.permissions = person.lab_id, person.permissions  # type: ignore[attr-defined]
+            if person.elsewhere and is_news_that_used_elsewhere(person.session_id, person.origin, person.elsewhere):
+                request.after_rollback.append(("session_parallel", {"account": person.id}))  # type: ignore[attr-defined]
             response = self.get_response(request)
+            if time.monotonic() - begun > LONG_S and self._is_over_meanwhile(request):
+                transaction.set_rollback(True)
+                return _to_sign_in(request)
+            watch_answer(request, person.lab_id, person.session_id)
+            if response.status_code < 400 and request.method == "POST" and "entwurf" in request.POST:
+                drop_draft(person.id, request.POST["entwurf"])
             if response.status_code >= 400 and not request.keeps_refusal:  # type: ignore[attr-defined]
                 transaction.set_rollback(True)
             request.is_done = response.status_code < 400  # type: ignore[attr-defined]
             return response
+
+    @staticmethod
+    def _is_over_meanwhile(request: HttpRequest) -> bool:
+        """Whether this person's access was ended while the request was at work. Not: ended by the request itself."""
+        person = request.person  # type: ignore[attr-defined]
+        return getattr(request, "session_token", None) is None and not still_good({(person.lab_id, person.session_id)})
 
     def process_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
         """Before each view: what declares nothing is not served; then who, then whether they may."""
@@ -159,6 +223,8 @@ class Gate:
             raise Http404
         if permission == PUBLIC:
             return None
+        if request.person is None and request.dead is not None:  # type: ignore[attr-defined]
+            return _back_after_sign_in(request)
         if request.person is None or not _has_come_far_enough(request.person, view):  # type: ignore[attr-defined]
             return _to_sign_in(request)
         if permission not in request.permissions:  # type: ignore[attr-defined]
@@ -171,13 +237,7 @@ class Gate:
                 "Bitten Sie die Inhaberin oder den Inhaber des Labors um das Recht.",
             )
         if view.page_fresh and not request.person.is_fresh:  # type: ignore[attr-defined]
-            return error_page(
-                request,
-                403,
-                "Bitte noch einmal ausweisen",
-                "Was diese Seite tut, ist nur kurz nach der Anmeldung erlaubt.",
-                "Melden Sie sich ab und wieder an.",
-            )
+            return _to_confirmation(request)
         return None
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
@@ -280,6 +340,8 @@ def _outage_page(request: HttpRequest, words: Words, error: Exception) -> HttpRe
 def _with_cookie(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """Hand out the cookie of a session begun in this request, or take back that of one ended."""
     token = getattr(request, "session_token", None)
+    if token is None and request.dead is not None and _is_page_change(request):  # type: ignore[attr-defined]
+        token = ""
     if token:
         response.set_cookie(COOKIE, token, secure=True, httponly=True, samesite="Lax")
     elif token == "":
@@ -304,7 +366,64 @@ def _asked_for_a_record(request: HttpRequest, response: HttpResponse) -> bool:
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
-    target = f"{reverse('sign_in')}?{urlencode({'weiter': request.get_full_path()})}"
-    if request.headers.get("HX-Request"):
-        return HttpResponse(status=401, headers={"HX-Redirect": target})
-    return HttpResponseRedirect(target)
+    target = f"{reverse('sign_in')}?{urlencode({'weiter': _page_of(request)})}"
+    return (
+        HttpResponseRedirect(target)
+        if _is_page_change(request)
+        else HttpResponse(status=401, headers={"HX-Redirect": target})
+    )
+
+
+def _back_after_sign_in(request: HttpRequest) -> HttpResponse:
+    """The session is over: say why, keep what was just being sent if it ended by itself, and go to the sign-in."""
+    dead = request.dead  # type: ignore[attr-defined]
+    note_use_after_end(dead, request)
+    if not _is_page_change(request):
+        return _to_sign_in(request)
+    is_kept = False
+    if request.method == "POST" and dead.may_leave_a_draft:
+        with laboratory(dead.lab_id, actor=dead.account_id, origin=origin_of(request)):
+            is_kept = _keep_posted(request, dead.account_id) is not None
+    if words := ENDED_IN_WORDS.get(dead.ending):
+        messages.info(request, f"{words} Ihre Eingaben sind aufgehoben." if is_kept else words)
+    return _to_sign_in(request)
+
+
+def _to_confirmation(request: HttpRequest) -> HttpResponse:
+    """What is dangerous asks once more who is sitting there. What was sent comes back afterwards."""
+    query = {"weiter": _page_of(request)}
+    if request.method == "POST" and (draft := _keep_posted(request, request.person.id)):  # type: ignore[attr-defined]
+        query["vorgang"] = str(draft.pk)
+    target = f"{reverse('confirm')}?{urlencode(query)}"
+    return (
+        HttpResponseRedirect(target)
+        if _is_page_change(request)
+        else HttpResponse(status=401, headers={"HX-Redirect": target})
+    )
+
+
+def _keep_posted(request: HttpRequest, account_id: UUID) -> Draft | None:
+    fields = [(name, value) for name, values in request.POST.lists() for value in values]
+    return keep_draft(
+        account_id,
+        page=_page_of(request),
+        action=request.get_full_path(),
+        label="",
+        fields=fields,
+        left_out=bool(request.FILES),
+    )
+
+
+def _page_of(request: HttpRequest) -> str:
+    """The page in the browser's window: of a form that was sent, or of a part that was fetched, the one they stand on."""
+    if request.method in ("GET", "HEAD") and _is_page_change(request):
+        return request.get_full_path()
+    told = urlsplit(request.headers.get("HX-Current-URL") or request.headers.get("Referer") or "")
+    if told.netloc != request.get_host():
+        return request.get_full_path()
+    return f"{told.path}?{told.query}" if told.query else told.path
+
+
+def _is_page_change(request: HttpRequest) -> bool:
+    """Whether the answer will be the page in the browser's window, or only goes to a script of the page there."""
+    return not request.headers.get("HX-Request") and request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"

@@ -12,11 +12,12 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from dentatool.protection.access.internal.deciding import NotPossible, account_to_decide, role_to_give
+from dentatool.protection.access.internal.endings import origin_of
 from dentatool.protection.access.internal.hashing import hash_password
 from dentatool.protection.access.internal.models import AccessLink, Account, sign_in_key
 from dentatool.protection.access.internal.passwords import require_strong
 from dentatool.protection.access.internal.roles import Role
-from dentatool.protection.access.internal.sessions import Person, origin_of
+from dentatool.protection.access.internal.sessions import Person
 from dentatool.protection.audit import record_event, record_platform_event
 from dentatool.protection.tenancy import laboratory
 

@@ -13,6 +13,8 @@ from dentatool.protection.access.internal.roles import Role
 from dentatool.protection.tenancy import PracticeScope, Record
 from dentatool.protection.vault import SealedText
 
+LONGEST_DEVICE = 300
+
 
 def sign_in_key(sign_in_name: str) -> bytes:
     """What finds an account by its sign-in name: a keyed hash, worthless without the program's key."""
@@ -33,6 +35,7 @@ class Account(Record):
     password_hash = models.CharField(max_length=200, editable=False)
     active = models.BooleanField("Aktiv", default=True)
     confirmed_at = models.DateTimeField("Angaben bestätigt", null=True, editable=False)  # by the person, once
+    access_ended_at = models.DateTimeField("Alle Zugänge beendet", null=True, editable=False)  # what is older is dead
 
     grants: ClassVar[tuple[str, ...]] = ("SELECT", "INSERT", "UPDATE")  # never deleted: an id means one person for ever
     guard: ClassVar[str] = "guard_account"
@@ -118,17 +121,37 @@ class Level(models.TextChoices):
     FULL = "full", "angemeldet"
 
 
+class Ending(models.TextChoices):
+    """Why a session is over."""
+
+    SIGNED_OUT = "signed_out", "abgemeldet"
+    IDLE = "idle", "nach Ruhezeit abgemeldet"
+    ABSOLUTE = "absolute", "nach Höchstdauer abgemeldet"
+    REMOTE = "remote", "von der Person selbst beendet"
+    TEAM = "team", "vom Labor beendet"
+    MOVED = "moved", "in fremdem Browser benutzt"
+    DEACTIVATED = "deactivated", "Konto gesperrt"
+    ROLE = "role", "Rolle geändert"
+    FACTOR = "factor", "Anmeldemittel geändert"
+    PASSWORD = "password", "Passwort geändert"
+
+
 class Session(Record):
     """A signed-in browser. Only the hash of its token is stored."""
 
     account = models.ForeignKey(Account, models.CASCADE, verbose_name="Konto")
     token_hash = models.BinaryField(max_length=32, editable=False)
-    device = models.CharField("Gerät", max_length=120, blank=True)
+    device = models.CharField("Gerät", max_length=LONGEST_DEVICE, blank=True)
     origin = models.CharField("Netzadresse", max_length=45, blank=True)
     started_at = models.DateTimeField("Angemeldet", default=timezone.now)
     last_action_at = models.DateTimeField("Zuletzt bedient", default=timezone.now)
     expires_at = models.DateTimeField("Spätestens beendet")
     ended_at = models.DateTimeField("Beendet", null=True)
+    ending = models.CharField("Grund des Endes", max_length=12, choices=Ending.choices, blank=True, db_default="")
+    used_after_end_at = models.DateTimeField("Nach dem Ende benutzt", null=True)  # the first time only
+    parallel_at = models.DateTimeField(
+        "Gleichzeitig benutzt", null=True
+    )  # with one from another network; the first time
     level = models.CharField("Stufe", max_length=4, choices=Level.choices, default=Level.FULL)
     method = models.CharField("Angemeldet mit", max_length=20, default="password")
     confirmed_at = models.DateTimeField(

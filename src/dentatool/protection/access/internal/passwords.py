@@ -23,7 +23,7 @@ from dentatool.protection.access.internal.limits import (
     give_back,
     network_of,
 )
-from dentatool.protection.access.internal.models import AccessLink, Account, Session, sign_in_key
+from dentatool.protection.access.internal.models import AccessLink, Account, Ending, Session, sign_in_key
 from dentatool.protection.access.internal.sessions import first_question, origin_of
 from dentatool.protection.access.internal.strength import SHORTEST, SHORTEST_ALONE, Verdict, judge
 from dentatool.protection.audit import record_event
@@ -171,7 +171,7 @@ def _end_sessions(account: Account, *, but: UUID | None = None) -> None:
     others = Session.objects.filter(account=account, ended_at=None)
     if but is not None:
         others = others.exclude(pk=but)
-    others.update(ended_at=timezone.now())
+    others.update(ended_at=timezone.now(), ending=Ending.PASSWORD)
 
 
 def _hash(token: str) -> bytes:

@@ -1,6 +1,5 @@
 """Sessions: begun, raised a step, ended; and finding the person behind a cookie."""
 
-import hashlib
 import json
 import secrets
 from collections.abc import Callable
@@ -14,7 +13,10 @@ from django.http import HttpRequest
 from django.middleware.csrf import rotate_token
 from django.utils import timezone
 
-from dentatool.protection.access.internal.models import Account, Level, Session
+from dentatool.protection.access.internal.endings import device_of, end_session
+from dentatool.protection.access.internal.endings import hash_of as _hash
+from dentatool.protection.access.internal.endings import origin_of as origin_of
+from dentatool.protection.access.internal.models import Account, Ending, Level, Session
 from dentatool.protection.access.internal.roles import Permission, permissions_of
 from dentatool.protection.audit import record_event
 from dentatool.protection.tenancy import laboratory
@@ -24,6 +26,7 @@ Answer = TypeVar("Answer")
 COOKIE = "__Host-dentatool"
 ABSOLUTE_END = timedelta(hours=12)  # security.md section 7
 FRESH = timedelta(minutes=10)
+DEVICE, ORIGIN = 14, 15  # where they stand in the door's row
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,23 @@ class Person:
     method: str
     confirmed_at: datetime
     factor_rule: str
+    expires_at: datetime | None = None
+    device: str = ""
+    origin: str = ""
+    has_drafts: bool = False
+    elsewhere: list[str] | None = (
+        None  # addresses from which the person acted in another session within the last minute
+    )
 
     @property
     def is_fresh(self) -> bool:
         """Whether the person proved who they are a moment ago, as dangerous deeds demand."""
         return timezone.now() - self.confirmed_at < FRESH
+
+    @property
+    def ends_at(self) -> int:
+        """When the session ends however much the person works, in seconds since 1970."""
+        return int(self.expires_at.timestamp()) if self.expires_at else 0
 
 
 def find_session(token: str, *, is_action: bool = True) -> tuple[Any, ...] | None:
@@ -83,15 +98,10 @@ def person_of(row: tuple[Any, ...]) -> Person:
 
 def sign_out(request: HttpRequest) -> None:
     """End the session on the server; the cookie is worthless at once."""
-    Session.objects.filter(pk=request.person.session_id, ended_at=None).update(ended_at=timezone.now())  # type: ignore[attr-defined]
+    end_session(request.person.session_id, Ending.SIGNED_OUT)  # type: ignore[attr-defined]
     record_event("authn_logout")
     request.session_token = ""  # type: ignore[attr-defined]
     rotate_token(request)
-
-
-def origin_of(request: HttpRequest) -> str:
-    """The address of the connection itself: headers are the client's claim, not a fact."""
-    return str(request.META.get("REMOTE_ADDR", ""))
 
 
 def _open_session(request: HttpRequest, account_id: UUID, lab_id: UUID) -> str:
@@ -114,7 +124,7 @@ def begin_session(
     Session.objects.create(
         account_id=account_id,
         token_hash=_hash(token),
-        device=request.headers.get("User-Agent", "").replace("\0", "")[:120],
+        device=device_of(request),
         origin=origin_of(request)[:45],
         expires_at=timezone.now() + lasts,
         level=level,
@@ -145,12 +155,22 @@ def raise_session(request: HttpRequest, *, level: str, method: str, lasts: timed
     rotate_token(request)
 
 
+def renew_session(request: HttpRequest) -> None:
+    """Give the session a new token, as after each proof of who somebody is: one that was known before opens nothing."""
+    token = secrets.token_urlsafe(32)
+    Session.objects.filter(pk=request.person.session_id).update(token_hash=_hash(token))  # type: ignore[attr-defined]
+    request.session_token = token  # type: ignore[attr-defined]
+
+
+def mark_confirmed(request: HttpRequest, method: str) -> None:
+    """The person of this session has just proven who they are: dangerous deeds are open for some minutes."""
+    Session.objects.filter(pk=request.person.session_id).update(confirmed_at=timezone.now())  # type: ignore[attr-defined]
+    record_event("authn_confirmed", method=method)
+    renew_session(request)
+
+
 def _note_step(account_id: UUID, level: str, method: str) -> None:
     if level == Level.FULL:
         record_event("authn_login_success", account=account_id, method=method)
     else:
         record_event("authn_login_half", account=account_id, method=method)
-
-
-def _hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()

@@ -4,6 +4,8 @@ from django.db import models
 
 from dentatool.protection.tenancy.internal.record import Id, new_id
 
+SHORTEST_IDLE, LONGEST_IDLE = 5, 60  # minutes
+
 
 class FactorRule(models.TextChoices):
     """What a laboratory asks for besides the password (Kanidm's ladder: any < second factor < passkey)."""
@@ -33,7 +35,9 @@ class Laboratory(models.Model):
         verbose_name, verbose_name_plural = "Labor", "Labore"
         constraints = [
             # security.md section 7: 15 minutes by default, 5 to 60 per laboratory.
-            models.CheckConstraint(name="idle_in_range", condition=models.Q(idle_minutes__range=(5, 60))),
+            models.CheckConstraint(
+                name="idle_in_range", condition=models.Q(idle_minutes__range=(SHORTEST_IDLE, LONGEST_IDLE))
+            ),
             models.CheckConstraint(
                 name="factor_rule_known", condition=models.Q(factor_rule__in=["optional", "required", "passkey"])
             ),
