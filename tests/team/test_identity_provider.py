@@ -31,10 +31,15 @@ def use(lab, provider, **changes):
     return lab.client("owner").post(SETTINGS, form)
 
 
-def come_in(lab, provider, name, *, start="", browser=None):
+def start(browser, lab, query=""):
+    """As from a bookmark."""
+    return browser.get(sign_in_page(lab) + query, headers={"sec-fetch-site": "none"})
+
+
+def come_in(lab, provider, name, *, query="", browser=None):
     """The whole way of one browser; the answer to its return, and the browser."""
     browser = browser or nobody_client()
-    there = browser.get(start or sign_in_page(lab))
+    there = start(browser, lab, query)
     assert there.status_code == 302, there.content.decode()
     back = provider.sign_in(there["Location"], name)
     assert back.startswith(return_address(lab))
@@ -62,7 +67,7 @@ def test_a_person_with_a_verified_address_comes_in_and_is_linked_told_and_offere
     assert use(anna, provider).status_code == 302
     name = provider.person(**mine(anna.technician))
 
-    answer, browser = come_in(anna, provider, name, start=f"{sign_in_page(anna)}?weiter=/auftraege/")
+    answer, browser = come_in(anna, provider, name, query="?weiter=/auftraege/")
 
     assert (answer.status_code, answer["Location"]) == (302, "/auftraege/")
     assert browser.get("/auftraege/").status_code == 200
@@ -176,7 +181,7 @@ def test_the_same_people_of_the_same_provider_are_strangers_in_another_laborator
 def test_a_code_is_good_once_in_one_browser(anna, provider):
     use(anna, provider)
     browser, name = nobody_client(), provider.person(**mine(anna.technician))
-    there = browser.get(sign_in_page(anna))["Location"]
+    there = start(browser, anna)["Location"]
     note = browser.cookies["__Host-dentatool-errand"].value
     back = provider.sign_in(there, name).removeprefix("https://localhost")
 
@@ -194,13 +199,13 @@ def test_a_code_is_good_once_in_one_browser(anna, provider):
 def test_the_answer_once_more_by_the_back_button_leads_to_the_start_page(anna, provider):
     use(anna, provider)
     browser, name = nobody_client(), provider.person(**mine(anna.technician))
-    back = provider.sign_in(browser.get(sign_in_page(anna))["Location"], name).removeprefix("https://localhost")
+    back = provider.sign_in(start(browser, anna)["Location"], name).removeprefix("https://localhost")
     browser.get(back)
 
     again = browser.get(back)
 
     assert (again.status_code, again["Location"]) == (302, "/")
-    assert browser.get(sign_in_page(anna))["Location"] == "/"
+    assert start(browser, anna)["Location"] == "/"
 
 
 def test_a_wrong_secret_opens_nothing(anna, provider):
@@ -214,11 +219,25 @@ def test_a_wrong_secret_opens_nothing(anna, provider):
 def test_who_cancels_at_the_provider_is_told_so_and_nothing_else_happens(anna, provider):
     use(anna, provider)
     browser = nobody_client()
-    state = parse_qs(urlsplit(browser.get(sign_in_page(anna))["Location"]).query)["state"][0]
+    state = parse_qs(urlsplit(start(browser, anna)["Location"]).query)["state"][0]
 
     answer = browser.get(f"{sign_in_page(anna)}zurueck/?error=access_denied&state={state}")
 
     assert (answer.status_code, reasons(anna)) == (403, ["the provider said no"])
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", None])
+def test_a_link_of_another_site_signs_nobody_in_without_being_asked(anna, provider, site):
+    use(anna, provider)
+    browser = nobody_client()
+    address = f"{sign_in_page(anna)}?weiter=/auftraege/"
+
+    asked = browser.get(address, headers={"sec-fetch-site": site} if site else {})
+
+    assert asked.status_code == 200
+    assert f'href="{address}"' in asked.content.decode()
+    assert "__Host-dentatool-errand" not in browser.cookies
+    assert browser.get(address, headers={"sec-fetch-site": "same-origin"}).status_code == 302
 
 
 # The second factor.
@@ -418,8 +437,8 @@ def test_switched_off_it_is_absent_and_who_came_in_by_it_is_out(anna, bert, prov
     assert anna.client("owner").post(SETTINGS, form).status_code == 302
 
     assert browser.get("/").status_code == 302
-    off = nobody_client().get(sign_in_page(anna))
-    never = nobody_client().get(sign_in_page(bert))
+    off = start(nobody_client(), anna)
+    never = start(nobody_client(), bert)
     absent = nobody_client().get("/anmelden/dienst/0190b6a0-0000-7000-8000-000000000000/")
     assert [answer.status_code for answer in (off, never, absent)] == [404] * 3
     assert without_nonce(off) == without_nonce(never) == without_nonce(absent)

@@ -34,17 +34,22 @@ from dentatool.team.provider import remember_provider, set_provider
 ERRAND = "__Host-dentatool-errand"
 LINKED = "Ihr Konto beim Anmeldedienst des Labors ist jetzt mit DentaTool verbunden: Sie können sich damit anmelden."
 UNLINKED = "Ihr Konto beim Anmeldedienst des Labors ist nicht mehr mit DentaTool verbunden."
+# A person who typed the address, took it from their bookmarks, or pressed our own button. For any other site we ask first:
+# who is still signed in at the provider would otherwise be signed in here without having wanted it (ASVS V7.6.2).
+_OWN_WISH = ("none", "same-origin")
 KEEP = "Leer lassen, um das gespeicherte zu behalten."
 
 
 @page(PUBLIC)
 @require_safe
 def provider_sign_in(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """To the provider of this laboratory, and back to where the person wanted to go."""
+    """To the provider of this laboratory, and back to where the person wanted to go. Another site's link is asked about."""
     if request.person is not None:  # type: ignore[attr-defined]
         return _own_start_page(request, pk)
     with laboratory(pk):
         provider = provider_in_use()
+        if request.headers.get("Sec-Fetch-Site") not in _OWN_WISH:
+            return render(request, "team/provider_ask.html", {"address": request.get_full_path(), "provider": provider})
         errand = set_out(request, provider, redirect_uri=_return_address(request, pk), target=wanted_address(request))
     return _carrying(HttpResponseRedirect(errand.address), errand.note)
 

@@ -23,6 +23,7 @@ from harness.identity import lying, reachable
 from harness.laboratories import nobody_client
 
 CLIENT = "dentatool"
+FROM_A_BOOKMARK = {"sec-fetch-site": "none"}
 
 
 def use(lab, liar, **changes):
@@ -37,7 +38,7 @@ class Way:
 
     def __init__(self, lab, browser=None):
         self.lab, self.browser = lab, browser or nobody_client()
-        there = self.browser.get(f"/anmelden/dienst/{lab.lab_id}/")
+        there = self.browser.get(f"/anmelden/dienst/{lab.lab_id}/", headers=FROM_A_BOOKMARK)
         self.asked = {name: values[0] for name, values in parse_qs(urlsplit(there["Location"]).query).items()}
 
     def back(self, browser=None, lab=None, **changes):
@@ -261,7 +262,7 @@ def test_a_provider_that_moves_into_our_network_later_is_not_followed(anna, liar
 def test_after_signing_in_nobody_is_sent_to_another_site(anna, liar, target):
     use(anna, liar)
     browser = nobody_client()
-    there = browser.get(f"/anmelden/dienst/{anna.lab_id}/", {"weiter": target})
+    there = browser.get(f"/anmelden/dienst/{anna.lab_id}/", {"weiter": target}, headers=FROM_A_BOOKMARK)
     asked = {name: values[0] for name, values in parse_qs(urlsplit(there["Location"]).query).items()}
     told = {"email": anna.owner.sign_in_name, "email_verified": True}
     liar.token = liar.sign(liar.claims(CLIENT, asked["nonce"], **told))
