@@ -35,7 +35,7 @@ from dentatool.protection.access.internal.envelopes import seal, unseal
 from dentatool.protection.access.internal.id_token import Claims, TokenRefused, judge
 from dentatool.protection.access.internal.identity import IdentityLink, IdentityProvider, subject_key
 from dentatool.protection.access.internal.limits import PROVIDER_NETWORK, TooManyAttempts, count, network_of
-from dentatool.protection.access.internal.models import Account, Session, sign_in_key
+from dentatool.protection.access.internal.models import Account, Ending, Session, sign_in_key
 from dentatool.protection.access.internal.sessions import ABSOLUTE_END, origin_of
 from dentatool.protection.audit import record_event
 from dentatool.protection.outgoing import Blocked, Unanswered
@@ -170,7 +170,7 @@ def link_of(request: HttpRequest) -> IdentityLink | None:
 
 def forget_links(*, keep_people: bool) -> None:
     """The provider is another one, or none: who came in by it is out at once, and another one's people are strangers."""
-    Session.objects.filter(method=METHOD, ended_at=None).update(ended_at=timezone.now())
+    Session.objects.filter(method=METHOD, ended_at=None).update(ended_at=timezone.now(), ending=Ending.FACTOR)
     if not keep_people:
         IdentityLink.objects.all().delete()
 
