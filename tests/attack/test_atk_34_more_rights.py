@@ -239,6 +239,10 @@ STATEMENTS = [
     "update protection_session set account_id = '{owner}' where account_id = '{me}'",
     LINK,
     TOKEN,
+    "insert into protection_identitylink (id, lab_id, account_id, subject_key) values (gen_random_uuid(), '{lab}', '{owner}', '\\x01')",
+    "insert into protection_identityprovider (id, lab_id, issuer, client_id, client_secret, email_domain, strong_contexts,"
+    " active, authorization_endpoint, token_endpoint, jwks_uri, sends_secret_in_form, names_itself)"
+    " values (gen_random_uuid(), '{lab}', 'https://mine.example', 'x', '', '', '', true, '', '', '', false, false)",
     "insert into protection_factor (id, lab_id, account_id, kind, label, secret, counter, failed_count)"
     " values (gen_random_uuid(), '{lab}', '{owner}', 'passkey', '\\x01', '\\x01', 0, 0)",
 ]  # fmt: skip

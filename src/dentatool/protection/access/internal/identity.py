@@ -7,7 +7,7 @@ from django.db import models
 from django.utils.crypto import salted_hmac
 
 from dentatool.protection.access.internal.models import Account
-from dentatool.protection.tenancy import Record
+from dentatool.protection.tenancy import PracticeScope, Record
 from dentatool.protection.vault import SealedText
 
 
@@ -26,6 +26,7 @@ class IdentityProvider(Record):
     sends_secret_in_form = models.BooleanField(default=False, editable=False)
     names_itself = models.BooleanField(default=False, editable=False)  # RFC 9207: its answers say who they are from
 
+    guard: ClassVar[str] = "guard_entrance"
     not_sealed: ClassVar[dict[str, str]] = {
         "email_domain": "Domain des Labors, keine Person",
         "token_endpoint": "öffentliche Adresse des Anmeldedienstes, kein Schlüssel",
@@ -46,6 +47,8 @@ class IdentityLink(Record):
     account = models.ForeignKey(Account, models.CASCADE, verbose_name="Konto")
     subject_key = models.BinaryField(max_length=32, editable=False)
 
+    guard: ClassVar[str] = "guard_access"
+    practice_scope: ClassVar[PracticeScope] = PracticeScope(person="account")
     audit_hide: ClassVar[dict[str, str]] = {"subject_key": "interner Suchschlüssel ohne Aussage"}
 
     class Meta:

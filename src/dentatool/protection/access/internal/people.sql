@@ -113,10 +113,23 @@ BEGIN
            AND (after ->> 'used_at' IS NOT NULL OR to_jsonb(OLD) ->> 'used_at' IS NULL) THEN
             RETURN NEW;
         END IF;
+    ELSIF TG_OP = 'DELETE' AND TG_TABLE_NAME = 'protection_identitylink'
+          AND protection.may_decide('security:change', '{}') THEN
+        RETURN OLD; -- another identity provider knows other people
     ELSIF (TG_OP = 'DELETE' OR TG_TABLE_NAME = 'protection_accesslink')
           AND protection.may_decide('team:change', (
               SELECT protection.permissions_of(a.lab_id, a.role) FROM public.protection_account a WHERE a.id = whose)) THEN
         RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
     END IF;
     RAISE EXCEPTION 'dentatool: nobody opens a door in the name of another' USING ERRCODE = 'DT008';
+END $$;
+
+-- How the laboratory's people are let in is for those who may change the rules of signing in.
+CREATE OR REPLACE FUNCTION protection.guard_entrance() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+BEGIN
+    IF protection.person() IS NOT NULL AND NOT protection.may_decide('security:change', '{}') THEN
+        RAISE EXCEPTION 'dentatool: the rules of signing in are not theirs to change' USING ERRCODE = 'DT008';
+    END IF;
+    RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
 END $$;
