@@ -77,6 +77,7 @@ def _backends(superuser: psycopg.Connection) -> list[tuple[int, bool]]:
     ).fetchall()
 
 
+@pytest.mark.alone
 def test_anna_and_bert_never_meet_while_everything_breaks(
     anna: Any, bert: Any, storm: tuple[LiveServer, set[int]], superuser: psycopg.Connection, superuser_dsn: str
 ) -> None:

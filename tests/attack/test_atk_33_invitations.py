@@ -18,7 +18,7 @@ from dentatool.protection.tenancy import laboratory
 from harness.laboratories import nobody_client
 from pages.test_matrix import shown
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 SAMPLES = 500
 
 

@@ -17,7 +17,7 @@ from billing.conftest import make_order
 from harness.live import COOKIE, Answer, Line, LiveServer, running_server
 from orders.conftest import House, furnish
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 PEOPLE = 40 if os.environ.get("DENTATOOL_SOAK") == "1" else 8
 REFUSED = {404, 409, 410, 422}
 

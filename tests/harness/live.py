@@ -224,7 +224,7 @@ def _collect_static() -> None:
 
 
 def _await_page(url: str, server: subprocess.Popen, log: Path) -> None:
-    ending = time.monotonic() + 30
+    ending = time.monotonic() + 90  # the machine may be busy
     answer = "no answer"
     while time.monotonic() < ending and server.poll() is None:
         try:

@@ -11,7 +11,7 @@ import pytest
 from dentatool.project.front import PER_ADDRESS
 from harness.live import Line, LiveServer, Wire, answers_in, running_server
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 THREADS, STALL_S = 2, 2
 

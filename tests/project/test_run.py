@@ -12,7 +12,7 @@ import pytest
 
 from harness.installation import Run
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 
 @pytest.fixture
