@@ -4,6 +4,7 @@ The events of signing in, sessions, rights and tokens are shown where those are 
 """
 
 import json
+import time
 from uuid import uuid4
 
 import pytest
@@ -15,6 +16,7 @@ from dentatool.protection.audit import Entry
 from dentatool.protection.audit.refusals import collected_in, note_refusal
 from dentatool.protection.tenancy.internal import passes
 from harness.laboratories import nobody_client
+from harness.live import COOKIE
 
 REPORT = {
     "csp-report": {
@@ -206,6 +208,30 @@ def test_a_flood_of_anonymous_events_is_bounded_and_says_so(superuser, app_conne
     assert len(platform_events(superuser, name)) == 600
     assert {"limit": name} in platform_events(superuser, "excess_rate_limit_exceeded")
     superuser.execute("delete from protection_platformevent where event = %s", [name])
+
+
+def test_too_many_requests_at_once_leave_one_on_the_platform(superuser):
+    """project/front.py marks such requests before the program sees them; tests/project/test_front.py has the counting."""
+    before = len(platform_events(superuser, "excess_rate_limit_exceeded"))
+
+    answer = nobody_client().post("/anmelden/", {"name": "x"}, **{"dentatool.arrival": "too_many"})
+
+    assert answer.status_code == 503
+    assert len(platform_events(superuser, "excess_rate_limit_exceeded")) == before + 1
+
+
+@pytest.mark.browser
+def test_a_real_browser_reports_what_it_blocks(browser_page, live_server, anna):
+    session = {"name": COOKIE, "value": anna.client().cookies[COOKIE].value, "url": live_server.url}
+    browser_page.context.add_cookies([session | {"secure": True, "httpOnly": True}])
+    browser_page.goto("/praxen/")
+
+    browser_page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=https://boese.example/y.png?x=1>')")
+
+    ending = time.monotonic() + 60
+    while not (found := events(anna, "malicious_csp_violation")) and time.monotonic() < ending:
+        time.sleep(0.2)
+    assert found == [{"path": "/praxen/", "blocked": "https://boese.example", "directive": "img-src"}]
 
 
 def test_every_page_tells_browsers_where_to_report(anna):

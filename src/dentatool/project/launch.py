@@ -11,6 +11,7 @@ from dentatool.operations.cluster.places import UnsafePlace
 from dentatool.project.console import Failure, say, step
 from dentatool.project.database import Database
 from dentatool.project.instance import Instance, this_instance
+from dentatool.project.noted import note
 from dentatool.project.preflight import check_disk, check_folder, check_port, hold_lock
 from dentatool.project.serve import server_command
 from dentatool.project.supervisor import Supervisor
@@ -63,6 +64,7 @@ def _set_up(instance: Instance, database: Database, supervisor: Supervisor, *, d
             "Aufgaben", [sys.executable, "-m", "dentatool.project.cli", "worker"], instance.environment("worker")
         )
         _await_answer(instance, supervisor)
+    note("sys_startup", {"command": "run", "result": "läuft"})
     return sign_ins
 
 

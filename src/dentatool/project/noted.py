@@ -37,13 +37,13 @@ def do_noted(options: argparse.Namespace, given: Sequence[str], work: Callable[[
         return work()
     is_start = name in STARTING
     facts = {"command": name, "arguments": without_secrets(given[len(name.split()) :]), "user": _user()}
-    _note("sys_startup" if is_start else "sys_admin", facts | {"result": "begonnen"}, may_be_first=name == "migrate")
+    note("sys_startup" if is_start else "sys_admin", facts | {"result": "begonnen"}, may_be_first=name == "migrate")
     code = 1
     try:
         code = work()
     finally:
         with suppress(Failure):  # it is noted that it began; that no end is noted tells the rest
-            _note("sys_shutdown" if is_start else "sys_admin", facts | {"result": "gescheitert" if code else "beendet"})
+            note("sys_shutdown" if is_start else "sys_admin", facts | {"result": "gescheitert" if code else "beendet"})
     return code
 
 
@@ -67,7 +67,8 @@ def without_secrets(arguments: Sequence[str]) -> list[str]:
     return shown
 
 
-def _note(event: str, facts: dict[str, object], *, may_be_first: bool = False) -> None:
+def note(event: str, facts: dict[str, object], *, may_be_first: bool = False) -> None:
+    """Add to the platform's events, in the app's own role. Raises Failure where that is not possible."""
     # Here and not on top: `xml check` needs neither and starts at once.
     import psycopg  # noqa: PLC0415
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[3] / "src" / "dentatool"
-RECORDERS = {"record_event", "record_platform_event", "note", "_note"}
+RECORDERS = {"record_event", "record_platform_event", "note", "note_refusal"}
 
 
 @dataclass
