@@ -133,7 +133,7 @@ def test_all_factors_taken_back_by_the_laboratory(anna, told):
     with anna.at_work():
         forget_all(Account.objects.get(pk=anna.technician.id))
 
-    assert told() == ["authn_factors_reset"]
+    assert told() == ["access_ended", "authn_factors_reset"]
 
 
 def test_a_new_password_of_ones_own(anna, told):
@@ -171,3 +171,13 @@ def test_an_account_that_is_closed_and_opened_again(anna, told):
     client.post(f"/team/{anna.courier.id}/rueckkehr/")
 
     assert told() == ["access_ended", "user_archived", "user_reactivated"]
+
+
+def test_to_say_once_more_who_one_is(anna, told):
+    client = anna.client()
+    told()
+
+    client.post("/konto/bestaetigen/", {"password": "falsch-und-lang-genug"})
+    client.post("/konto/bestaetigen/", {"password": anna.owner.password})
+
+    assert told()[-1] == "authn_confirmed"

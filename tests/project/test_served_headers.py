@@ -31,6 +31,8 @@ POLICY = {
     "form-action": "'self'",
     "frame-ancestors": "'none'",
     "base-uri": "'none'",
+    "report-uri": "/csp-bericht/",
+    "report-to": "csp",
 }
 # Two ciphers of TLS 1.2 have both forward secrecy and authenticated encryption for our kind of key, in three sizes.
 STRONG = {"ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"}
