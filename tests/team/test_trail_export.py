@@ -265,3 +265,18 @@ def test_who_does_not_say_why_takes_nothing_out(anna):
     assert answer.headers["Location"].startswith("/protokoll/zweck/?weiter=%2Fprotokoll%2Fausgabe")
     with anna.at_work():
         assert not TrailExport.objects.exists()
+
+
+def test_the_page_that_asks_for_itself_keeps_nobody_signed_in(anna, superuser):
+    client = anna.client()
+    superuser.execute(
+        "set session_replication_role = replica;"
+        f"update protection_session set last_action_at = now() - interval '9 minutes' where lab_id = '{anna.lab_id}'"
+    )
+    asked = "select max(last_action_at) from protection_session where lab_id = %s"
+    before = superuser.execute(asked, [anna.lab_id]).fetchone()
+
+    assert client.get("/protokoll/ausgabe/stand/").status_code == 200
+    assert client.post("/csp-bericht/", b"{}", content_type="application/csp-report").status_code == 400
+
+    assert superuser.execute(asked, [anna.lab_id]).fetchone() == before

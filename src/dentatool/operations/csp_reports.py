@@ -20,7 +20,7 @@ _EXTENSIONS = ("chrome-extension", "moz-extension", "safari-web-extension")
 
 
 @csrf_exempt  # browsers send reports without any token; one adds an entry to the trail and does nothing else
-@page(PUBLIC)
+@page(PUBLIC, is_action=False)
 @require_POST
 def csp_report(request: HttpRequest) -> HttpResponse:
     """Take one report, in the old form or that of the Reporting API. Hosts and paths only: queries may name people."""

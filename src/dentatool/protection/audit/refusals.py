@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+_MOST = 20  # of one request: a form with a thousand foreign ids is one attack
 log = logging.getLogger("dentatool.audit")
 Refusals = list[tuple[str, dict[str, Any]]]
 _noted: ContextVar[Refusals | None] = ContextVar("dentatool_refusals", default=None)
@@ -24,9 +25,6 @@ def note_refusal(event: str, **facts: Any) -> None:
         log.warning("refused outside of a request", extra={"events": event})
     elif len(held) < _MOST:
         held.append((event, facts))
-
-
-_MOST = 20  # of one request: a form with a thousand foreign ids is one attack
 
 
 @contextmanager

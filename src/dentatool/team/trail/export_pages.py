@@ -47,10 +47,10 @@ def export(request: HttpRequest) -> HttpResponse:
     return render(request, "team/trail_export.html", facts | _ordered(request), status=status)
 
 
-@page(Permission.TRAIL_EXPORT, fresh=True)
+@page(Permission.TRAIL_EXPORT, is_action=False)
 @require_safe
 def ordered(request: HttpRequest) -> HttpResponse:
-    """The part of the page that changes while the background works."""
+    """The part of the page that changes while the background works; it asks for itself, without anybody's doing."""
     return render(request, "team/_trail_exports.html", _ordered(request))
 
 
