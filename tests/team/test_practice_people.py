@@ -119,3 +119,27 @@ def test_a_practice_that_is_gone_shows_nothing(anna, petra):
     anna.practice_person(uuid4())
 
     assert anna.client("practice").get("/auftraege/?status=alle").context["page"].paginator.count == 0
+
+
+def test_the_own_password_is_changed_and_told_by_mail(anna, petra):
+    from dentatool.kit.models import Mail
+    from dentatool.protection.access import Account
+    from harness.laboratories import PASSWORD
+
+    with anna.at_work():
+        before = Account.objects.get(pk=anna.member("practice").id).password_hash
+    client, elsewhere = anna.client("practice"), anna.client("practice")
+
+    answer = client.post("/konto/passwort/", {"old": PASSWORD, "new": "Sieben Brackets auf Vorrat"})
+
+    assert answer.status_code == 302
+    assert client.get("/auftraege/").status_code == 200
+    assert elsewhere.get("/auftraege/").status_code == 302
+    with anna.at_work():
+        assert Account.objects.get(pk=anna.member("practice").id).password_hash != before
+        assert [mail.address for mail in Mail.objects.all()] == [anna.member("practice").sign_in_name]
+
+
+@pytest.mark.parametrize("address", ["/konto/anmeldung/", "/konto/sitzungen/", "/konto/entwuerfe/", "/konto/passwort/"])
+def test_the_pages_of_the_own_account_are_there(address, anna, petra):
+    assert anna.client("practice").get(address).status_code == 200

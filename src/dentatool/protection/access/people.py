@@ -8,7 +8,7 @@ own counts from the next request of each of its people. Whatever is refused here
 
 How it could be broken: by SQL past this module, so the database refuses the same once more (internal/people.sql);
 by whoever reads an invited person's e-mail within 72 hours.
-Tests that try: tests/protection/access/test_people.py, tests/attack/test_atk_34_*.py.
+Tests that try: tests/team/test_people_pages.py, tests/attack/test_atk_33_invitations.py, tests/attack/test_atk_34_more_rights.py.
 """
 
 from dentatool.protection.access.internal.colleagues import Colleague, colleagues
