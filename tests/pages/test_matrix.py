@@ -191,6 +191,24 @@ def test_bert_gets_for_annas_records_what_he_gets_for_none(anna, bert, superuser
     assert tried == len(WITH_IDS) * len(METHODS)
 
 
+@pytest.mark.parametrize("role", [role for role in ROLES if role != Role.OWNER])
+def test_nobody_of_berts_gets_more_for_annas_records_than_for_none(role, anna, bert, superuser):
+    """The other roles, which are refused by their rights before the records are looked for, or after."""
+    foreign, own = records_of(anna), records_of(bert)
+    before = fingerprint(superuser, anna.lab_id)
+    client = client_of(bert, role, own)
+    client.raise_request_exception = False
+
+    for address in WITH_IDS:
+        for method in ("GET", "POST"):
+            theirs = client.generic(method, address.filled(foreign))
+            nothing = client.generic(method, address.filled(ABSENT))
+            assert shown(theirs) == shown(nothing), f"{role} {method} {address.pattern}"
+            assert theirs.status_code in (403, 404, 405), f"{role} {method} {address.pattern}: {theirs.status_code}"
+
+    assert fingerprint(superuser, anna.lab_id) == before
+
+
 def test_a_practice_gets_for_anothers_records_what_it_gets_for_none(anna, superuser):
     """The same within one laboratory: what belongs to another practice is to Winter's person as if it were not there."""
     foreign = records_of(anna) | {"laboratory": ABSENT["laboratory"]}  # the laboratory is theirs too
