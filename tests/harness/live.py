@@ -91,7 +91,7 @@ class Line:
             self._http = http.client.HTTPSConnection("localhost", self._server.port, timeout=30, context=trusting())
         self._http.request(method, address, body, headers)
         got = self._http.getresponse()
-        return Answer(got.status, dict(got.headers.items()), got.read())
+        return Answer(got.status, Headers(got.headers.items()), got.read())
 
     def close(self) -> None:
         if self._http is not None:
