@@ -134,7 +134,7 @@ class Gate:
         request.after_rollback = []  # type: ignore[attr-defined]
         request.is_done = False  # type: ignore[attr-defined]
         request.keeps_refusal = False  # type: ignore[attr-defined]  # a wrong code is refused, and counted
-        request.dead = None  # type: ignore[attr-defined]
+        request.dead, request.draft_sent = None, ""  # type: ignore[attr-defined]
         with collected_in(request.after_rollback):  # type: ignore[attr-defined]
             return self._answer(request)
 
@@ -200,8 +200,8 @@ class Gate:
                 transaction.set_rollback(True)
                 return _to_sign_in(request)
             watch_answer(request, person.lab_id, person.session_id)
-            if response.status_code < 400 and request.method == "POST" and "entwurf" in request.POST:
-                drop_draft(person.id, request.POST["entwurf"])
+            if response.status_code < 400 and request.draft_sent:  # type: ignore[attr-defined]
+                drop_draft(person.id, request.draft_sent)  # type: ignore[attr-defined]
             if response.status_code >= 400 and not request.keeps_refusal:  # type: ignore[attr-defined]
                 transaction.set_rollback(True)
             request.is_done = response.status_code < 400  # type: ignore[attr-defined]
@@ -217,6 +217,7 @@ class Gate:
         """Before each view: what declares nothing is not served; then who, then whether they may."""
         if any("\0" in value for values in request.GET.lists() for value in (values[0], *values[1])):
             raise SuspiciousOperation("null character in the address")
+        _take_out_draft(request)
         permission = getattr(view, "page_permission", None)
         if permission is None:
             log.error("view without declared permission is not served", extra={"path": request.path})
@@ -363,6 +364,15 @@ def _asked_for_a_record(request: HttpRequest, response: HttpResponse) -> bool:
     """Whether a well-formed id in the address was answered with "not there"."""
     match = request.resolver_match
     return response.status_code == 404 and match is not None and any(isinstance(v, UUID) for v in match.kwargs.values())
+
+
+def _take_out_draft(request: HttpRequest) -> None:
+    """Which draft this form was restored from: no field of the form, so no view has to know it."""
+    if request.method == "POST" and "entwurf" in request.POST:
+        posted = request.POST.copy()
+        request.draft_sent = str(posted.pop("entwurf")[-1])  # type: ignore[attr-defined]
+        posted._mutable = False
+        request.POST = posted  # type: ignore[assignment]
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
