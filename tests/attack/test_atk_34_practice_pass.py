@@ -220,6 +220,14 @@ def test_existing_foreign_rows_answer_as_absent_ones_do(scene):
 def test_the_own_account_and_session_can_be_changed_but_no_right_of_it(scene):
     assert scene.sql.execute("update protection_account set password_hash = 'x'").rowcount == 1
     assert scene.sql.execute("update protection_session set ended_at = now()").rowcount == 0  # there is none yet
+    for change, state in (
+        ("role = 'owner'", "DT008"),
+        ("role = 'owner', practice_id = null", "DT008"),
+        ("practice_id = gen_random_uuid()", "DT008"),
+        ("practice_id = null", "DT008"),
+        ("id = gen_random_uuid()", "DT005"),
+    ):
+        assert refused(scene.sql, f"update protection_account set {change}") == state, change
 
 
 def test_what_practices_do_is_in_the_trail_with_their_mode(scene, superuser):

@@ -117,6 +117,20 @@ def test_an_address_of_the_own_team_is_refused_in_any_case_and_one_of_another_la
     assert invite(client, address=bert.owner.sign_in_name).status_code == 302
 
 
+def test_a_flood_of_bad_links_is_noted_and_does_not_fill_the_notes(anna, superuser):
+    def noted():
+        return superuser.execute(
+            "select count(*) from protection_platformevent where event = 'authn_token_reuse'"
+        ).fetchone()[0]
+
+    before, visitor = noted(), nobody_client()
+
+    answers = {visitor.get(f"/einladung/falsch{number}/", REMOTE_ADDR="192.0.2.77").status_code for number in range(40)}
+
+    assert answers == {410}
+    assert noted() - before == 20
+
+
 def test_a_short_password_is_refused_and_the_link_stays_good(anna):
     invite(anna.client())
     link = link_in_mail(anna)

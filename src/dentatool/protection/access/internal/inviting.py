@@ -14,6 +14,7 @@ from django.utils import timezone
 from dentatool.protection.access.internal.deciding import NotPossible, account_to_decide, role_to_give
 from dentatool.protection.access.internal.endings import origin_of
 from dentatool.protection.access.internal.hashing import hash_password
+from dentatool.protection.access.internal.limits import BAD_LINK, count, network_of
 from dentatool.protection.access.internal.models import AccessLink, Account, sign_in_key
 from dentatool.protection.access.internal.passwords import require_strong
 from dentatool.protection.access.internal.roles import Role
@@ -121,8 +122,12 @@ def accept(request: HttpRequest, invitation: Invitation, *, name: str, password:
 
 
 def note_bad_link(request: HttpRequest) -> None:
-    """Somebody tried a link that opens nothing: one event of the platform, since no laboratory is known."""
-    record_platform_event("authn_token_reuse", origin=origin_of(request), kind=AccessLink.Purpose.INVITE.value)
+    """Somebody tried a link that opens nothing: an event of the platform, since no laboratory is known.
+
+    Not for every one of a flood: the answer stays the same, and a token is not guessed in any number of tries.
+    """
+    if count(BAD_LINK.of(network_of(request))) is None:
+        record_platform_event("authn_token_reuse", origin=origin_of(request), kind=AccessLink.Purpose.INVITE.value)
 
 
 def _waiting(by: Person, account_id: UUID) -> Account:

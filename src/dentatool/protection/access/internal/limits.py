@@ -63,6 +63,7 @@ PLATFORM = Limit("platform", 300, _MINUTE, _MINUTE)
 RESET = Limit("reset", 3, 15 * _MINUTE, 60 * _MINUTE)
 PASSKEY_NETWORK = Limit("passkey-network", 60, _MINUTE, _MINUTE)
 PROVIDER_NETWORK = Limit("provider-network", 60, _MINUTE, _MINUTE)
+BAD_LINK = Limit("bad-link", 20, _MINUTE, _MINUTE)
 ONCE = Limit("once", 1, 24 * 60 * _MINUTE, 24 * 60 * _MINUTE)
 
 
