@@ -86,3 +86,11 @@ def events(lab: Any, what: str) -> list[dict[str, Any]]:
 
     with lab.at_work():
         return list(Entry.objects.filter(what=what).order_by("at").values_list("changes", flat=True))
+
+
+def letter(post_office: Any, member: Any, subject: str) -> Any:
+    """The newest message to this person with these words in its subject; all mail is delivered first."""
+    post_office.deliver()
+    found = [each for each in post_office.to(member.sign_in_name) if subject in str(each.message["Subject"])]
+    assert found, [str(each.message["Subject"]) for each in post_office.to(member.sign_in_name)]
+    return found[-1]

@@ -161,7 +161,7 @@ def _qr(address: str) -> SafeString:
     """The address as a QR code in SVG: shapes and attributes only, which the strict policy lets through."""
     drawn = io.BytesIO()
     segno.make(address, error="m").save(
-        drawn, kind="svg", xmldecl=False, svgns=True, scale=5, border=3, dark="#000", light="#fff", svgclass="qr",
+        drawn, kind="svg", xmldecl=False, svgns=True, omitsize=True, border=3, dark="#000", light="#fff", svgclass="qr",
         lineclass=None, title="QR-Code für die Authenticator-App",
     )  # fmt: skip
     return mark_safe(drawn.getvalue().decode())  # noqa: S308  (drawn here, of a key and a name that segno encodes)

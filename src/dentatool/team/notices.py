@@ -3,7 +3,6 @@
 import logging
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -11,7 +10,7 @@ from dentatool.kit.formatting import moment
 from dentatool.kit.mail import send
 from dentatool.protection.access import Account
 from dentatool.protection.access.factors import Entrance
-from dentatool.protection.tenancy import current, laboratory
+from dentatool.protection.tenancy import laboratory
 
 log = logging.getLogger("dentatool.team")
 
@@ -45,19 +44,6 @@ def _where(request: HttpRequest) -> dict[str, str]:
 
 
 def _send(template: str, account: Account, facts: dict[str, str]) -> None:
-    held = current()
-    if held.practice_id is None:
-        _put_out(template, account, facts)
-    else:  # a practice's own pass sees no outbox of the laboratory's
-
-        def afterwards() -> None:
-            with laboratory(held.lab_id, actor=held.actor_id):
-                _put_out(template, account, facts)
-
-        transaction.on_commit(afterwards)
-
-
-def _put_out(template: str, account: Account, facts: dict[str, str]) -> None:
     try:
         send(template, to=account, when=moment(timezone.now()), **facts)
     except ValidationError:

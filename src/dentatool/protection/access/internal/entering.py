@@ -28,7 +28,7 @@ from dentatool.protection.access.internal.limits import (
     give_back,
     network_of,
 )
-from dentatool.protection.access.internal.models import Account, Factor, Level, sign_in_key
+from dentatool.protection.access.internal.models import Account, Factor, Level, Session, sign_in_key
 from dentatool.protection.access.internal.sessions import (
     ABSOLUTE_END,
     FRESH,
@@ -51,6 +51,9 @@ WAYS_IN = {
     "oidc": "full where the laboratory's own provider asked for a second factor or none is needed; else half, as after "
     "the password",
 }
+
+
+_Candidate = tuple[UUID, UUID, str, bool]  # account, laboratory, stored hash, usable
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +80,26 @@ def sign_in(request: HttpRequest, sign_in_name: str, password: str) -> Entrance 
         raise TooManyAttempts
     candidates = _accounts_named(key)
     fitting = matching(password, [stored for _account, _lab, stored, _usable in candidates], key)
-    accepted = None
-    if spent is None:
-        accepted = next((row for row in candidates if row[2] in fitting and row[3]), None)
+    accepted = _after_budget(spent, candidates, fitting)
     if accepted is None:
         _note_refusal(request, key, is_locked=spent is not None)
         return None
     account_id, lab_id, stored, _usable = accepted
     renewed = hash_password(password, key) if is_dated(stored, key) else ""
     with laboratory(lab_id, actor=account_id, origin=origin_of(request), request_id=request.request_id):  # type: ignore[attr-defined]
+        is_new_device = device is None and _was_here(account_id)
         level = _after_password(request, account_id, renewed)
     give_back(*budget)
     if level == Level.FULL:
         remember_device(request, key)
-    return Entrance(lab_id, account_id, level, is_new_device=device is None)
+    return Entrance(lab_id, account_id, level, is_new_device)
+
+
+def _after_budget(spent: Counted | None, candidates: list[_Candidate], fitting: set[str]) -> _Candidate | None:
+    """The account that the password opens. Where too many tries were made, none, although the work was done."""
+    if spent is not None:
+        return None
+    return next((row for row in candidates if row[2] in fitting and row[3]), None)
 
 
 def _budget(request: HttpRequest, key: bytes, device: str | None) -> list[Counted]:
@@ -100,11 +109,11 @@ def _budget(request: HttpRequest, key: bytes, device: str | None) -> list[Counte
     return [PLATFORM.of("all"), NETWORK.of(network_of(request)), ACCOUNT.of(key)]
 
 
-def _accounts_named(key: bytes) -> list[tuple[UUID, UUID, str, bool]]:
+def _accounts_named(key: bytes) -> list[_Candidate]:
     with connection.cursor() as cursor:
         cursor.execute("select * from protection.door_find_accounts(%s)", [key])
-        found: list[tuple[Any, ...]] = cursor.fetchall()
-    return found  # type: ignore[return-value]
+        found: list[_Candidate] = cursor.fetchall()
+    return found
 
 
 def _note_refusal(request: HttpRequest, key: bytes, *, is_locked: bool) -> None:
@@ -126,6 +135,11 @@ def _after_password(request: HttpRequest, account_id: UUID, renewed_hash: str) -
         return Level.FULL
     begin_session(request, account_id, level=Level.HALF, lasts=HALF_END)
     return Level.HALF
+
+
+def _was_here(account_id: UUID) -> bool:
+    """Whether this person has come in before: the very first device is nobody's surprise."""
+    return Session.objects.filter(account_id=account_id, level=Level.FULL).exists()
 
 
 def _until_factor_is_due(account: Account) -> timedelta:
@@ -152,13 +166,13 @@ def sign_in_by_passkey(request: HttpRequest, note: str, answer: str) -> Entrance
             factor = Factor.objects.select_for_update().get(pk=factor_id)
             factor.counter = passkeys.proven(request, passkeys.ENTER, note, answer, factor)
             factors.note_use(factor)
-            begin_session(request, account_id, method="passkey")
             key = bytes(Account.objects.values_list("sign_in_key", flat=True).get(pk=account_id))
+            is_new_device = known_device(request, key) is None and _was_here(account_id)
+            begin_session(request, account_id, method="passkey")
     except passkeys.PasskeyRefused as refused:
         with laboratory(lab_id, **facts):
             record_event("authn_login_fail", account=account_id, method="passkey", reason=refused.reason)
         return None
-    is_new_device = known_device(request, key) is None
     remember_device(request, key)
     return Entrance(lab_id, account_id, Level.FULL, is_new_device)
 
@@ -200,9 +214,9 @@ def finish_step(request: HttpRequest, method: str) -> Entrance:
     demanded = factors.demanded_of(account)
     is_enough = method in demanded or (method == "recovery" and factors.Kind.APP in demanded) or not demanded
     level = Level.FULL if is_enough else Level.HALF
-    raise_session(request, level=level, method=method, lasts=ABSOLUTE_END if is_enough else HALF_END)
     key = bytes(account.sign_in_key)
-    is_new_device = known_device(request, key) is None
+    is_new_device = known_device(request, key) is None and _was_here(account.pk)
+    raise_session(request, level=level, method=method, lasts=ABSOLUTE_END if is_enough else HALF_END)
     if is_enough:
         remember_device(request, key)
     return Entrance(person.lab_id, person.id, level, is_new_device)
