@@ -9,6 +9,7 @@ from django.test.utils import override_settings
 from django.urls import include, path
 
 from dentatool.protection.access import Permission, page
+from dentatool.protection.access.internal.drafts import keep_draft
 from dentatool.protection.access.internal.models import Session
 from dentatool.protection.audit import Entry
 from harness.authenticator import Authenticator
@@ -181,6 +182,29 @@ def test_another_persons_draft_is_not_sent(stale, anna):
 
     assert (answer.status_code, answer.headers["Location"]) == (302, "/gefaehrlich/")
     assert done == []
+
+
+def test_only_a_form_that_had_to_be_confirmed_is_sent_from_there(anna):
+    """A draft that somebody else left in this browser, say, for an address that asks for no confirmation."""
+    client = anna.client()
+    with anna.at_work():
+        draft = keep_draft(anna.owner.id, page="/praxen/", action="/sitzung/weiter/", label="", fields=[("a", "b")])
+
+    answer = client.get(f"/konto/bestaetigen/?vorgang={draft.pk}")
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/praxen/")
+
+
+def test_who_has_neither_password_nor_factor_is_told_to_sign_in_anew(stale, anna, superuser):
+    superuser.execute("set session_replication_role = replica")
+    superuser.execute("update protection_account set password_hash = '!x' where id = %s", [anna.owner.id])
+
+    answer = stale.get("/konto/bestaetigen/")
+
+    assert answer.status_code == 200
+    assert "auf Ihrem gewohnten Weg neu an" in answer.content.decode()
+    assert stale.post("/konto/bestaetigen/", {"password": ""}).status_code == 422
+    assert stale.get("/gefaehrlich/").status_code == 302
 
 
 def test_a_confirmation_leads_to_no_other_site(stale):

@@ -1,11 +1,13 @@
 """Fresh confirmation: before dangerous deeds, prove once more who is sitting there. What was sent comes back."""
 
 import json
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import Resolver404, resolve
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
@@ -79,9 +81,17 @@ def _go_on(request: HttpRequest, draft: Draft | None, target: str) -> HttpRespon
     """Confirmed. A whole form is sent by one click; one with parts that are never kept is shown again on its page."""
     if draft is None:
         return redirect(target)
-    if not draft.is_complete:
+    if not draft.is_complete or not _asks_for_it(draft.action):
         return redirect(draft.page)
     return render(request, "team/confirmed.html", {"draft": draft, "target": target})
+
+
+def _asks_for_it(address: str) -> bool:
+    """Whether this address was it that asked: no other form is sent from here."""
+    try:
+        return bool(getattr(resolve(urlsplit(address).path).func, "page_fresh", False))
+    except Resolver404:
+        return False
 
 
 def _draft_of(account_id: UUID, draft_id: str) -> Draft | None:

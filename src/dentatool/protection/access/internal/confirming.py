@@ -22,12 +22,15 @@ class Confirmation:
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
         self._person = request.person  # type: ignore[attr-defined]
+        self._account = Account.objects.get(pk=self._person.id)
         self._held = factors.factors_of(self._person.id)
 
     @property
     def kinds(self) -> set[str]:
-        """What is asked for: `passkey`, `app`, or else `password`."""
-        return {factor.kind for factor in self._held} & {Kind.PASSKEY, Kind.APP} or {"password"}
+        """What is asked for: `passkey`, `app`, or else `password`. Nothing: only a new sign-in helps."""
+        if second := {factor.kind for factor in self._held} & {Kind.PASSKEY, Kind.APP}:
+            return second
+        return {"password"} if self._account.has_password else set()
 
     def offer_passkey(self) -> dict[str, Any]:
         """What the browser needs to prove one of this person's passkeys."""
@@ -36,8 +39,7 @@ class Confirmation:
 
     def by_password(self, typed: str) -> bool:
         """Prove it by the password, if that is what is asked for."""
-        account = Account.objects.get(pk=self._person.id)
-        return self._judged("password", lambda: is_password_of(account, typed))
+        return self._judged("password", lambda: is_password_of(self._account, typed))
 
     def by_app(self, typed: str) -> bool:
         """Prove it by a code of an authenticator app."""
