@@ -136,7 +136,7 @@ def test_the_area_comes_from_the_auftragsnummer(house):
 
 def test_a_location_number_is_learnt_once_and_a_stranger_is_named(house):
     from dentatool.orders.actions import Ordered, create_order
-    from dentatool.orders.intake import practice_at, stranger_at
+    from dentatool.orders.intake import around, practice_at
     from dentatool.practices.models import KnownLocation, Practice
     from dentatool.values.order_number import check_digit
 
@@ -147,8 +147,8 @@ def test_a_location_number_is_learnt_once_and_a_stranger_is_named(house):
         astray = create_order(other, Ordered(order_number=f"{plan}{check_digit(plan)}", kind="Krone"))
 
         assert practice_at("565901").pk == house.practice_id
-        assert stranger_at(own) is None
-        assert stranger_at(astray).pk == house.practice_id
+        assert around(own).stranger == ""
+        assert around(astray).stranger == str(house.practice)
         assert KnownLocation.objects.count() == 1
 
 

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Value
+from django.db.models import TextField, Value
+from django.db.models.functions import Cast
 from django.utils.timezone import localdate
 
-from dentatool.catalogue.models import ServiceChain
+from dentatool.catalogue.models import Article, ServiceChain
 from dentatool.kit.errors import Gone, NotYet
 from dentatool.orders.lines import Repriced, first_lines, reprice
 from dentatool.orders.models import NumberState, Order, OrderTooth, Patient
@@ -197,10 +198,50 @@ def learn_location(order: Order) -> Practice | None:
     return _other_than(order, known)
 
 
-def stranger_at(order: Order) -> Practice | None:
-    """The other practice that the order's location number is known for, if any: a slip is likely."""
-    location = _location_of(order)
-    return _other_than(order, _known_at(location)) if location else None
+class Around(NamedTuple):
+    """What an order's page shows from other tables, beside its lines."""
+
+    teeth: dict[int, str]  # in the order of the chart
+    stranger: str  # the other practice that its location number is known for, if any: a slip is likely
+    services: list[tuple[str, str]]  # number and text of the laboratory's own, by number
+
+
+_rows_around = Prepared(
+    lambda order_id, location, offered: (
+        OrderTooth.objects.filter(order=order_id)
+        .order_by()
+        .values_list(Value("tooth"), Cast("tooth", TextField()), "part", Value(""))
+        .union(
+            KnownLocation.objects.filter(number=location)
+            .order_by("id")
+            .values_list(
+                Value("location"),
+                Cast("practice_id", TextField()),
+                "practice__customer_number",
+                "practice__name",
+            )[:1],
+            Article.objects.filter(active=offered)
+            .order_by()
+            .values_list(Value("service"), "number", "text", Value("")),
+            all=True,
+        )
+    )
+)
+
+
+def around(order: Order, *, with_stranger: bool = True, with_services: bool = False) -> Around:
+    """Three look-ups in one question: each alone costs a round trip of about what it does."""
+    location = _location_of(order) if with_stranger else ""
+    teeth: dict[int, str] = {}
+    stranger, services = "", []
+    for kind, key, text, name in _rows_around(order.pk, location or None, with_services or None):
+        if kind == "tooth":
+            teeth[int(key)] = text
+        elif kind == "service":
+            services.append((key, text))
+        elif key != str(order.practice_id):
+            stranger = f"{text} {name}"
+    return Around({number: teeth[number] for number in in_order(teeth)}, stranger, sorted(services))
 
 
 def practice_at(location: str) -> Practice | None:

@@ -12,11 +12,11 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localdate
 
 from dentatool.kit.changes import changes_of
-from dentatool.orders.actions import Repriced, findings_of, next_steps, teeth_of
+from dentatool.orders.actions import Repriced, findings_of, next_steps
 from dentatool.orders.chain_variables import LABELS as VARIABLES
 from dentatool.orders.chain_variables import variables_of
 from dentatool.orders.forms import ChainForm, PositionForm
-from dentatool.orders.intake import stranger_at
+from dentatool.orders.intake import around
 from dentatool.orders.models import Order, Position
 from dentatool.orders.moving import proposed_delivery
 from dentatool.orders.panels import panels_of
@@ -42,12 +42,12 @@ def show_order(
 ) -> HttpResponse:
     """The order's page; `adding` is the form of a line that was refused, with what was typed."""
     positions = _lines_of(order.pk)
-    teeth = teeth_of(order)
     # A practice sees its order; what the laboratory checks, plans and has done with it is the laboratory's own.
     is_practice = request.person.practice_id is not None  # type: ignore[attr-defined]
-    findings = () if is_practice else findings_of(order, positions, teeth)
     may = request.may  # type: ignore[attr-defined]
     may_change = may(Permission.ORDERS_CHANGE) and not order.is_settled
+    teeth, stranger, own_services = around(order, with_stranger=not is_practice, with_services=may_change)
+    findings = () if is_practice else findings_of(order, positions, teeth)
     held = request.permissions  # type: ignore[attr-defined]
     facts = {
         "order": order,
@@ -62,12 +62,12 @@ def show_order(
         "sees_patient": may(Permission.PATIENTS_VIEW),
         "sees_prices": may(Permission.CATALOGUE_VIEW),
         "number_problems": number_problems(order),
-        "stranger": None if is_practice else stranger_at(order),
+        "stranger": stranger,
         "is_practice": is_practice,
         "is_overdue": order.is_overdue(localdate()),
         "adding": adding,
         "line_fields": line_fields(adding) if adding else empty_line_fields(),
-        "services": service_options() if may_change else "",
+        "services": service_options(own_services) if may_change else "",
         "history": [] if is_practice else changes_of(order, HISTORY_ON_PAGE),
         "panels": list(panels_of(request, order)),
     }

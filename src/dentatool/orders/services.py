@@ -1,5 +1,6 @@
 """What the field for a new line offers: BEL numbers and the laboratory's own articles."""
 
+from collections.abc import Iterable
 from functools import cache
 from html import escape
 
@@ -7,15 +8,11 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from dentatool.catalogue import bel
-from dentatool.catalogue.models import Article
-from dentatool.protection.engine.prepared import Prepared
-
-_own = Prepared(lambda: Article.objects.filter(active=True).order_by("number").values_list("number", "text"))
 
 
-def service_options() -> SafeString:
-    """A datalist of everything that may be typed into the number field."""
-    drawn = "".join(f'<option value="{escape(number)}">{escape(text)}</option>' for number, text in _own())
+def service_options(own: Iterable[tuple[str, str]]) -> SafeString:
+    """A datalist of everything that may be typed into the number field; `own`: the laboratory's, number and text."""
+    drawn = "".join(f'<option value="{escape(number)}">{escape(text)}</option>' for number, text in own)
     return mark_safe(f'<datalist id="leistungen">{_bel_options()}{drawn}</datalist>')  # noqa: S308 - escaped above
 
 
