@@ -1,8 +1,10 @@
 """The cast: laboratories Anna and Bert, fresh for every test, with owner, technician and courier."""
 
+import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 from random import choice, randrange
 from typing import Any
 from uuid import UUID, uuid4
@@ -91,6 +93,17 @@ class Laboratory:
 
         return str(self.reading_trail(role).cookies[COOKIE].value)
 
+    def token(self, role: str = "owner", may: Any = None) -> str:
+        """A token of this person, for all that a program may be allowed or only for `may`."""
+        from dentatool.protection.access.tokens import OFFERED, make_token
+
+        with self.at_work(role):
+            return make_token(self.member(role).id, "pytest", OFFERED if may is None else may, timedelta(days=1))[1]
+
+    def program(self, role: str = "owner", may: Any = None) -> "Program":
+        """A program that carries such a token."""
+        return Program(self.token(role, may))
+
     def _session_token(self, role: str) -> str:
         """A session as sign_in makes it, without the quarter second of hashing."""
         from django.test import RequestFactory
@@ -99,6 +112,32 @@ class Laboratory:
 
         request = RequestFactory().get("/anmelden/", secure=True, headers={"user-agent": "pytest"})
         return _open_session(request, self.member(role).id, self.lab_id)
+
+
+@dataclass(frozen=True)
+class Program:
+    """Asks the API. Addresses begin after /api/v1/."""
+
+    token: str
+
+    def ask(self, method: str, address: str, sent: Any = None, **headers: str) -> Any:
+        """Send one request; `sent` as JSON, headers as `If_Match="3"`."""
+        said = {name.replace("_", "-"): value for name, value in headers.items()}
+        if self.token:
+            said.setdefault("Authorization", f"Bearer {self.token}")
+        body = {} if sent is None else {"data": json.dumps(sent), "content_type": "application/json"}
+        client = nobody_client()
+        client.raise_request_exception = False
+        return client.generic(method, f"/api/v1/{address}", headers={"host": "localhost", **said}, **body)
+
+    def get(self, address: str, **headers: str) -> Any:
+        return self.ask("GET", address, **headers)
+
+    def post(self, address: str, sent: Any = None, **headers: str) -> Any:
+        return self.ask("POST", address, sent, **headers)
+
+    def patch(self, address: str, sent: Any, version: int | str) -> Any:
+        return self.ask("PATCH", address, sent, If_Match=f'"{version}"')
 
 
 def nobody_client() -> Any:

@@ -86,6 +86,10 @@ class Line:
             self.close()
             return self._send(method, address, body, sent)
 
+    def send(self, method: str, address: str, body: str | None, headers: Mapping[str, str]) -> Answer:
+        """Send one request as a program does: nothing but what is said."""
+        return self._send(method, address, body, dict(headers))
+
     def _send(self, method: str, address: str, body: str | None, headers: dict[str, str]) -> Answer:
         if self._http is None:
             self._http = http.client.HTTPSConnection("localhost", self._server.port, timeout=30, context=trusting())

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
+from dentatool.protection.access.problems import is_for_program, problem
 from dentatool.protection.audit.refusals import note_refusal
 
 
@@ -98,6 +99,9 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """500: rendered without request, session and database, since any of them may be the cause."""
+    if is_for_program(request):
+        detail = "Der Fehler liegt bei uns. Es wurde nichts gespeichert."
+        return problem(500, "Da ist etwas schiefgegangen", detail, reference=_reference(request)[:8])
     facts = {
         "title": "Da ist etwas schiefgegangen",
         "message": "Der Fehler liegt bei uns. Es wurde nichts gespeichert.",
@@ -111,7 +115,10 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def error_page(
     request: HttpRequest, status: int, title: str, message: str, what_to_do: str = "", reference: str | None = None
 ) -> HttpResponse:
-    """An error as a page of the product. `reference` None: the id of this request."""
+    """An error as a page of the product, for programs as an object. `reference` None: the id of this request."""
+    if is_for_program(request):
+        told = _reference(request)[:8] if reference is None else reference
+        return problem(status, title, " ".join(filter(None, (message, what_to_do))), reference=told)
     facts = {
         "title": title,
         "message": message,

@@ -92,7 +92,7 @@ class Listing:
         self.can_search = bool(search)
         self.search_text = clean_search(request.GET.get("suche", ""))
         self.sort_key = request.GET.get("sortierung", "")
-        found = _found(queryset, search, self.search_text) if self.search_text else queryset
+        found = found_by(queryset, search, self.search_text) if self.search_text else queryset
         self.page = page_of(request, self._sorted(found, order), per_page)
 
     @cached_property
@@ -158,7 +158,8 @@ def sort_of(request: HttpRequest, offered: Iterable[str], default: str) -> str:
     return wanted
 
 
-def _found(queryset: QuerySet[Any], search: Any, text: str) -> Any:
+def found_by(queryset: QuerySet[Any], search: Any, text: str) -> Any:
+    """The records that fit: by a search of the slice's own, or by each word somewhere in these columns."""
     if callable(search):
         return search(queryset, text)
     # Every word must occur somewhere. icontains reads all rows: fine for the hundreds of a laboratory's master data.

@@ -10,9 +10,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from dentatool.catalogue.models import ServiceChain
 from dentatool.kit.errors import NotYet
-from dentatool.orders.actions import Ordered, PatientFacts, create_order
-from dentatool.orders.chain_variables import variables_of
 from dentatool.orders.choosing import practice_label
+from dentatool.orders.formed import take_in
 from dentatool.orders.forms import IntakeForm
 from dentatool.orders.intake import practice_at
 from dentatool.orders.models import Order, Patient
@@ -23,8 +22,6 @@ from dentatool.protection.access import Permission, page
 from dentatool.values.days import format_day
 from dentatool.values.order_number import OrderNumber, check, normalise
 from dentatool.values.shade import KNOWN
-
-_SAME = ("order_number", "area", "care", "shade", "tray", "received_on", "due_on", "remarks")
 
 
 @page(Permission.ORDERS_CHANGE)
@@ -37,7 +34,7 @@ def new(request: HttpRequest) -> HttpResponse:
     form = IntakeForm(request.POST)
     if form.is_valid():
         try:
-            order = _take_in(form)
+            order = take_in(form)
         except NotYet as reason:
             form.add_error(None, str(reason))
         else:
@@ -79,31 +76,6 @@ def patients(request: HttpRequest) -> JsonResponse:
         return JsonResponse({"patients": []})
     found = search_patients(text, _uuid(practice), limit=8)
     return JsonResponse({"patients": [_patient_facts(patient) for patient in found]})
-
-
-def _take_in(form: IntakeForm) -> Order:
-    typed = form.cleaned_data
-    assert form.chosen is not None, "a valid form has a practice"
-    return create_order(
-        form.chosen,
-        Ordered(kind=typed["work"], **{name: typed[name] for name in _SAME}),
-        dentist=typed["dentist"],
-        patient=_patient(form.chosen, typed),
-        teeth=typed["teeth"],
-        chain=form.chain,
-        variables=variables_of(typed["teeth"], shipments=1 if typed["shipments"] is None else typed["shipments"]),
-        intake_key=typed["intake_key"],
-    )
-
-
-def _patient(practice: Practice, typed: dict[str, object]) -> Patient | PatientFacts:
-    """The patient chosen from the list if it still is the one typed, else the one that the facts describe."""
-    names = ("pseudonym", "birth_date", "insurance")
-    facts = PatientFacts(name=str(typed["patient_name"]), **{name: typed[name] for name in names})  # type: ignore[arg-type]
-    chosen = Patient.objects.filter(pk=typed["patient"], practice=practice).first() if typed["patient"] else None
-    if chosen and chosen.name == facts.name and chosen.pseudonym in ("", facts.pseudonym):
-        return chosen
-    return facts
 
 
 def _tell(request: HttpRequest, order: Order) -> None:

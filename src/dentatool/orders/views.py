@@ -14,9 +14,10 @@ from dentatool.kit.errors import NotYet
 from dentatool.kit.forms import posted
 from dentatool.kit.lists import clean_search, page_of, sort_of
 from dentatool.orders import queries
-from dentatool.orders.actions import Repriced, change_order, patient_for, teeth_of, transition
+from dentatool.orders.actions import teeth_of, transition
 from dentatool.orders.bulk import steps_for_many
 from dentatool.orders.filtering import FilterForm
+from dentatool.orders.formed import store_changes
 from dentatool.orders.forms import OrderForm, StepForm
 from dentatool.orders.intake import CHANGEABLE_WHEN_SETTLED
 from dentatool.orders.models import Order
@@ -83,22 +84,13 @@ def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
             return render(request, "kit/record_conflict.html", facts, status=409)
         return render(request, "orders/edit.html", facts, status=422)
     try:
-        tell_prices(request, _stored(pk, form))
+        tell_prices(request, store_changes(_order(pk), form))
     except NotYet as reason:
         form.add_error(None, str(reason))
         return render(request, "orders/edit.html", facts, status=422)
     messages.success(request, "Die Änderung ist gespeichert.")
     tell_receipt(request, form.received_for_due)
     return redirect(order)
-
-
-def _stored(pk: UUID, form: OrderForm) -> Repriced:
-    """Store a valid form; the form's own instance already carries unsaved values, so the order is read afresh."""
-    order, changes = _order(pk), form.changes()
-    if (patient := patient_for(order.practice, form.patient_facts())) is not None:
-        changes["patient"] = patient
-    marked = form.cleaned_data["teeth"] if "teeth" in form.changed_data else None
-    return change_order(order, changes, teeth=marked)
 
 
 @page(Permission.ORDERS_MOVE)

@@ -32,6 +32,7 @@ from dentatool.protection.access.internal.endings import (
 )
 from dentatool.protection.access.internal.models import Level
 from dentatool.protection.access.internal.outages import AWAY, UNCERTAIN, Words, sqlstate, words_for
+from dentatool.protection.access.internal.programs import refuse_program, serve_program
 from dentatool.protection.access.internal.roles import PUBLIC, Permission
 from dentatool.protection.access.internal.sessions import (
     COOKIE,
@@ -41,6 +42,7 @@ from dentatool.protection.access.internal.sessions import (
     find_session,
     person_of,
 )
+from dentatool.protection.access.problems import is_for_program, problem
 from dentatool.protection.audit import record_event, record_platform_event
 from dentatool.protection.audit.refusals import collected_in
 from dentatool.protection.key_status import RootKeyError
@@ -139,6 +141,8 @@ class Gate:
             return self._answer(request)
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
+        if is_for_program(request):
+            return serve_program(self, request)
         try:
             row = self._who_asks(request)
         except DatabaseError as outage:
@@ -224,6 +228,8 @@ class Gate:
             raise Http404
         if permission == PUBLIC:
             return None
+        if is_for_program(request):
+            return refuse_program(request, permission)
         if request.person is None and request.dead is not None:  # type: ignore[attr-defined]
             return _back_after_sign_in(request)
         if request.person is None or not _has_come_far_enough(request.person, view):  # type: ignore[attr-defined]
@@ -319,13 +325,11 @@ def _is_ours(code: str | None) -> bool:
 
 
 def error_page(request: HttpRequest, status: int, title: str, message: str, what_to_do: str = "") -> HttpResponse:
-    """An error as a page of the product, with the reference that support can look up."""
-    facts = {
-        "title": title,
-        "message": message,
-        "what_to_do": what_to_do,
-        "reference": getattr(request, "request_id", "")[:8],
-    }
+    """An error as a page of the product, with the reference that support can look up; for programs as an object."""
+    reference = getattr(request, "request_id", "")[:8]
+    if is_for_program(request):
+        return problem(status, title, " ".join(filter(None, (message, what_to_do))), reference=reference)
+    facts = {"title": title, "message": message, "what_to_do": what_to_do, "reference": reference}
     return render(request, "kit/error.html", facts, status=status)
 
 
