@@ -3,6 +3,8 @@
 import pytest
 from django.middleware.csrf import _get_new_csrf_string
 
+from api import records as program_records
+from dentatool.api.operation import OPERATIONS, Endpoint
 from dentatool.protection.access.internal.sessions import COOKIE
 from pages.test_matrix import ALL, fingerprint, records_of
 
@@ -68,7 +70,19 @@ def test_no_view_is_excused_from_the_check():
     found = list(views(get_resolver().url_patterns))
     assert len(found) > 50
     exempt = [view for view in found if getattr(view, "csrf_exempt", False)]
-    assert [view.__name__ for view in exempt] == [REPORTS]
+    assert [view.__name__ for view in exempt if not isinstance(view, Endpoint)] == [REPORTS]
+
+
+def test_what_is_excused_takes_no_cookie(annas_browser, anna, superuser):
+    """Programs carry a token in a header, which no site can make a browser send."""
+    records = program_records.records_of(anna)
+    before = fingerprint(superuser, anna.lab_id)
+
+    for one in OPERATIONS:
+        answer = annas_browser.generic(one.method, f"/api/v1/{program_records.filled(one.path, records)}", b"{}")
+        assert answer.status_code == 401, f"{one.method} {one.path}"
+
+    assert fingerprint(superuser, anna.lab_id) == before
 
 
 def test_cookies_are_bound_to_this_host_and_hidden_from_scripts(nobody):

@@ -66,6 +66,7 @@ INSTALLED_APPS = [
     "dentatool.billing",
     "dentatool.overview",
     "dentatool.operations",
+    "dentatool.api",
     "django_htmx",
     "csp",
     "django.contrib.messages",

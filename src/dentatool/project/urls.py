@@ -9,6 +9,7 @@ urlpatterns = [
     path("", include("dentatool.practices.urls")),
     path("", include("dentatool.catalogue.urls")),
     path("", include("dentatool.team.urls")),
+    path("", include("dentatool.api.urls")),
     path("", include("dentatool.operations.urls")),
 ]
 
