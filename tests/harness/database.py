@@ -38,6 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["DENTATOOL_VAR"] = str(var)
     os.environ["DENTATOOL_MODE"] = "test"
     os.environ["DENTATOOL_DB_ROLE"] = "app"
+    os.environ["DENTATOOL_API_PER_MINUTE"] = "6000"  # all tests ask from one address
     os.environ["DJANGO_SETTINGS_MODULE"] = "dentatool.project.settings"
     os.environ.pop("DATABASE_URL", None)
     _set_up_django()

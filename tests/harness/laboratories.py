@@ -120,7 +120,7 @@ class Program:
 
     token: str
 
-    def ask(self, method: str, address: str, sent: Any = None, **headers: str) -> Any:
+    def ask(self, method: str, address: str, sent: Any = None, network: str = "127.0.0.1", **headers: str) -> Any:
         """Send one request; `sent` as JSON, headers as `If_Match="3"`."""
         said = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.token:
@@ -128,7 +128,9 @@ class Program:
         body = {} if sent is None else {"data": json.dumps(sent), "content_type": "application/json"}
         client = nobody_client()
         client.raise_request_exception = False
-        return client.generic(method, f"/api/v1/{address}", headers={"host": "localhost", **said}, **body)
+        return client.generic(
+            method, f"/api/v1/{address}", headers={"host": "localhost", **said}, REMOTE_ADDR=network, **body
+        )
 
     def get(self, address: str, **headers: str) -> Any:
         return self.ask("GET", address, **headers)

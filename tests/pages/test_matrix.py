@@ -106,8 +106,8 @@ def records_of(lab: Any) -> dict[str, UUID]:
     from dentatool.practices.models import Dentist, KnownLocation
     from dentatool.protection.access.internal.models import Factor
     from dentatool.protection.access.people import LaboratoryRole
-    from dentatool.team.reviews.actions import open_review
     from dentatool.protection.access.tokens import OFFERED, make_token
+    from dentatool.team.reviews.actions import open_review
 
     with lab.at_work():
         demo.fill("anna")

@@ -9,7 +9,7 @@ from dentatool.kit.models import Job, JobState
 _FORGET = "api.forget_answers"
 
 
-@job(_FORGET)
+@job(_FORGET, outlives_actor=True)
 def forget_answers() -> None:
     """Delete answers that were kept long enough; come again when the next one is due."""
     KeptAnswer.objects.filter(created_at__lt=timezone.now() - KEPT).delete()

@@ -39,6 +39,7 @@ ACCOUNT_PLACES = (
     Place("Anmeldung und Passwort", "/konto/anmeldung/", "key"),
     Place("Sitzungen", "/konto/sitzungen/", "laptop"),
     Place("Aufgehobene Eingaben", "/konto/entwuerfe/", "draft"),
+    Place("Zugangsschlüssel", "/konto/zugangsschluessel/", "lock"),
 )
 NEW_ORDER, SEARCH, SIGN_OUT = "/auftraege/neu/", "/auftraege/", "/abmelden/"
 _NAMES = {permission: permission.name.lower() for permission in Permission}

@@ -144,6 +144,9 @@ DENTATOOL_REVIEW_DAYS = env.int("DENTATOOL_REVIEW_DAYS", 180)
 if not 30 <= DENTATOOL_REVIEW_DAYS <= 180:
     sys.exit("DENTATOOL_REVIEW_DAYS muss zwischen 30 und 180 liegen.")
 DENTATOOL_SECURITY_CONTACT = env.str("DENTATOOL_SECURITY_CONTACT", "")
+DENTATOOL_API_PER_MINUTE = env.int("DENTATOOL_API_PER_MINUTE", 600)
+if not 10 <= DENTATOOL_API_PER_MINUTE <= 6000:
+    sys.exit("DENTATOOL_API_PER_MINUTE muss zwischen 10 und 6000 liegen.")
 ALLOWED_HOSTS = env.list("DENTATOOL_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 # What links in e-mails begin with: never taken from a request, whose sender could name another place.
 DENTATOOL_URL = env.str("DENTATOOL_URL", f"https://{ALLOWED_HOSTS[0]}:{env.str('DENTATOOL_PORT', '8443')}").rstrip("/")

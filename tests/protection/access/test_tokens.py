@@ -2,12 +2,14 @@
 
 import re
 from datetime import timedelta
+from random import randrange
 
 import pytest
 from django.utils import timezone
 
 from dentatool.protection.access import Account, Permission, Role
-from dentatool.protection.access.tokens import ApiToken, end_tokens_of, make_token
+from dentatool.protection.access.sessions import Ending, end_everything_of
+from dentatool.protection.access.tokens import ApiToken, make_token
 from dentatool.protection.audit import Entry
 from harness.laboratories import Program
 
@@ -124,7 +126,7 @@ def test_all_tokens_of_a_person_end_together(anna):
     programs = [anna.program("owner") for _ in range(3)]
 
     with anna.at_work():
-        assert end_tokens_of(anna.owner.id) == 3
+        end_everything_of(anna.owner.id, Ending.TEAM)
 
     assert [program.get("practices").status_code for program in programs] == [401] * 3
 
@@ -172,3 +174,49 @@ def test_the_last_use_is_stamped_at_most_each_minute(anna):
             stamps.add(ApiToken.objects.get().last_used_at)
 
     assert len(stamps) == 1 and None not in stamps
+
+
+def test_who_asks_too_often_waits(anna, settings_with, superuser):
+    blocks = "select count(*) from protection_platformevent where event = 'excess_rate_limit_exceeded'"
+    network = f"192.0.2.{randrange(1, 255)}"
+    (before,) = superuser.execute(blocks).fetchone()
+    with settings_with(DENTATOOL_API_PER_MINUTE=10):
+        program, other = anna.program("owner"), anna.program("owner")
+
+        answers = [program.get("practices", network=network) for _ in range(13)]
+
+        assert [each.status_code for each in answers] == [200] * 10 + [429] * 3
+        assert {each.headers.get("Retry-After") for each in answers[10:]} == {"60"}
+        assert (
+            other.get("practices", network=network).status_code == 200
+        )  # it is the token's own limit, not the laboratory's
+    assert superuser.execute(blocks).fetchone() == (before + 1,)
+
+
+def test_many_tokens_behind_one_address_share_its_limit(anna, settings_with):
+    with settings_with(DENTATOOL_API_PER_MINUTE=10):
+        network = f"198.51.100.{randrange(1, 255)}"
+        programs = [anna.program("owner") for _ in range(4)]
+
+        answers = [each.get("practices", network=network).status_code for each in programs for _ in range(9)]
+
+    assert answers.count(200) == 20
+
+
+def test_guessing_tokens_is_slowed_and_locks_no_one_out(anna):
+    """Whatever the client says about its address."""
+    network, living = f"203.0.113.{randrange(1, 255)}", anna.program("owner")
+    guessed = [
+        Program(living.token[::-1]).get("practices", network=network, X_Forwarded_For=f"192.0.2.{number}").status_code
+        for number in range(40)
+    ]
+
+    assert guessed == [401] * 30 + [429] * 10
+    assert living.get("practices", network=network).status_code == 200
+
+
+@pytest.fixture
+def settings_with():
+    from django.test.utils import override_settings
+
+    return override_settings

@@ -1,7 +1,7 @@
 """Tokens for programs: made by a person for themselves, shown once, never more than their owner.
 
 Promise: a token can do what it was made for and its owner may do at this very moment; it ends with its day, with its
-owner's access and when its owner ends it. The database holds its hash alone.
+owner's access (`sessions.end_everything_of`) and when its owner ends it. The database holds its hash alone.
 How it could be broken: by whoever reads the token where the program keeps it; then until it is ended.
 Tests that try: tests/protection/access/test_tokens.py, tests/attack/test_atk_06_tokens.py.
 """
@@ -17,7 +17,7 @@ from dentatool.protection.access.internal.programs import OFFERED, hash_of, new_
 from dentatool.protection.access.internal.roles import Permission
 from dentatool.protection.audit import record_event
 
-__all__ = ["LONGEST", "OFFERED", "ApiToken", "end_token", "end_tokens_of", "make_token", "tokens_of"]
+__all__ = ["LONGEST", "OFFERED", "ApiToken", "end_token", "make_token", "tokens_of"]
 
 LONGEST = timedelta(days=365)
 
@@ -50,11 +50,3 @@ def end_token(account_id: UUID, token_id: UUID) -> bool:
     if ended:
         record_event("authn_token_revoked", account=account_id, token=token_id)
     return bool(ended)
-
-
-def end_tokens_of(account_id: UUID) -> int:
-    """End all tokens of a person whose access ends or whose role changes. How many there were."""
-    ended = ApiToken.objects.filter(account_id=account_id, ended_at=None).update(ended_at=timezone.now())
-    if ended:
-        record_event("authn_token_revoked", account=account_id, tokens=ended)
-    return ended

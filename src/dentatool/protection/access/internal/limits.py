@@ -9,6 +9,7 @@ from datetime import timedelta
 from ipaddress import IPv6Address, ip_address
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
@@ -64,7 +65,15 @@ RESET = Limit("reset", 3, 15 * _MINUTE, 60 * _MINUTE)
 PASSKEY_NETWORK = Limit("passkey-network", 60, _MINUTE, _MINUTE)
 PROVIDER_NETWORK = Limit("provider-network", 60, _MINUTE, _MINUTE)
 BAD_LINK = Limit("bad-link", 20, _MINUTE, _MINUTE)
+WRONG_TOKEN = Limit("wrong-token", 30, _MINUTE, _MINUTE)
 ONCE = Limit("once", 1, 24 * 60 * _MINUTE, 24 * 60 * _MINUTE)
+_NOTED = {"network", "platform", "passkey-network", "wrong-token", "token", "token-network"}  # when a block begins
+
+
+def of_programs() -> tuple[Limit, Limit]:
+    """How often one token, and how often all tokens behind one address may ask."""
+    most = int(settings.DENTATOOL_API_PER_MINUTE)
+    return Limit("token", most, _MINUTE, _MINUTE), Limit("token-network", 2 * most, _MINUTE, _MINUTE)
 
 
 def count(*counted: Counted) -> Counted | None:
@@ -83,7 +92,7 @@ def count(*counted: Counted) -> Counted | None:
     if answer == 0:
         return None
     refused: Counted = counted[abs(answer) - 1]
-    if answer < 0 and refused.limit in (NETWORK, PLATFORM, PASSKEY_NETWORK):
+    if answer < 0 and refused.limit.name in _NOTED:
         record_platform_event("excess_rate_limit_exceeded", limit=refused.limit.name)
     return refused
 

@@ -13,11 +13,11 @@ from uuid import UUID
 from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 
+from dentatool.protection.access.internal.endings import origin_of, still_good, watch_answer
+from dentatool.protection.access.internal.limits import WRONG_TOKEN, count, network_of, of_programs
 from dentatool.protection.access.internal.roles import Permission, permissions_of
-from dentatool.protection.access.internal.endings import origin_of
 from dentatool.protection.access.internal.sessions import COOKIE
 from dentatool.protection.access.problems import problem
-from dentatool.protection.audit import record_platform_event
 from dentatool.protection.tenancy import laboratory
 
 if TYPE_CHECKING:
@@ -105,10 +105,14 @@ def serve_program(gate: "Gate", request: HttpRequest) -> HttpResponse:
         if (refused := _contradiction(request)) is not None:
             return refused
         found = _found(request)
+        if (refused := _too_often(request, found)) is not None:
+            return refused
     except DatabaseError as outage:
         return gate._refuse(request, outage)
     if found is None:
-        return gate.get_response(request)
+        if "Authorization" in request.headers:
+            request.after_rollback.append(("authn_login_fail", {"path": request.path}))  # type: ignore[attr-defined]
+        return gate._serve_nobody(request)
     row = (found.token_id, found.lab_id, found.account_id)
     if not found.is_live or Permission.API_USE not in found.program.permissions:
         request.after_rollback.append(("authn_token_reuse", {"token": found.token_id}))  # type: ignore[attr-defined]
@@ -118,6 +122,9 @@ def serve_program(gate: "Gate", request: HttpRequest) -> HttpResponse:
         response = _serve_inside(gate, request, found)
     except DatabaseError as error:
         response = gate._refuse(request, error)
+    if response.status_code == 404 and request.resolver_match is not None:
+        # Another laboratory's, or none at all: the note says as little as the answer.
+        request.after_rollback.append(("malicious_direct_reference", {"path": request.path}))  # type: ignore[attr-defined]
     gate._record_refusals(request, row)
     return response
 
@@ -152,8 +159,10 @@ def _serve_inside(gate: "Gate", request: HttpRequest, found: Found) -> HttpRespo
             response = problem(403, "Anderes Labor", "Das Labor folgt allein aus dem Zugangsschlüssel.")
         else:
             response = gate.get_response(request)
-        if time.monotonic() - begun > LONG_S and not _still_lives(request):
+        holder = found.lab_id, found.token_id
+        if time.monotonic() - begun > LONG_S and not still_good({holder}):
             response = _unknown(request)
+        watch_answer(request, *holder)
         if response.status_code >= 400:
             transaction.set_rollback(True)
         request.is_done = response.status_code < 400  # type: ignore[attr-defined]
@@ -167,14 +176,26 @@ def _contradiction(request: HttpRequest) -> HttpResponse | None:
     return None
 
 
+def _too_often(request: HttpRequest, found: Found | None) -> HttpResponse | None:
+    """Count this request for its token and its network; what carries a wrong token, for its network alone."""
+    if "Authorization" not in request.headers:
+        return None
+    of_token, of_network = of_programs()
+    network = network_of(request)
+    is_wrong = found is None or not found.is_live
+    tries = (WRONG_TOKEN.of(network),) if is_wrong else (of_network.of(network), of_token.of(str(found.token_id)))  # type: ignore[union-attr]
+    if count(*tries) is None:
+        return None
+    return problem(
+        429, "Zu viele Anfragen", "Bitte eine Minute warten und dann langsamer fragen.", headers={"Retry-After": "60"}
+    )
+
+
 def _found(request: HttpRequest) -> Found | None:
     """The token's row, living or dead; None for none, and for what never was one."""
     if (token := _bearer(request)) is None:
         return None
-    found = _ask_door(token)
-    if found is None:
-        record_platform_event("authn_login_fail", origin=origin_of(request), method="token")
-    return found
+    return _ask_door(token)
 
 
 def _bearer(request: HttpRequest) -> str | None:
@@ -200,12 +221,6 @@ def _ask_door(token: str) -> Found | None:
     return Found(
         token_id, lab_id, account_id, role, laboratory_name, own_permissions, practice_id, json.loads(scopes), is_live
     )
-
-
-def _still_lives(request: HttpRequest) -> bool:
-    """Asked inside the transaction of the request: ended by somebody else meanwhile, nothing of it is stored."""
-    found = _ask_door(_bearer(request) or "")
-    return found is not None and found.is_live
 
 
 def _unknown(request: HttpRequest) -> HttpResponse:
