@@ -221,7 +221,8 @@ class Gate:
         """Before each view: what declares nothing is not served; then who, then whether they may."""
         if any("\0" in value for values in request.GET.lists() for value in (values[0], *values[1])):
             raise SuspiciousOperation("null character in the address")
-        _take_out_draft(request)
+        if not is_for_program(request):
+            _take_out_draft(request)
         permission = getattr(view, "page_permission", None)
         if permission is None:
             log.error("view without declared permission is not served", extra={"path": request.path})

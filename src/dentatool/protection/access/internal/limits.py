@@ -65,15 +65,16 @@ RESET = Limit("reset", 3, 15 * _MINUTE, 60 * _MINUTE)
 PASSKEY_NETWORK = Limit("passkey-network", 60, _MINUTE, _MINUTE)
 PROVIDER_NETWORK = Limit("provider-network", 60, _MINUTE, _MINUTE)
 BAD_LINK = Limit("bad-link", 20, _MINUTE, _MINUTE)
-WRONG_TOKEN = Limit("wrong-token", 30, _MINUTE, _MINUTE)
 ONCE = Limit("once", 1, 24 * 60 * _MINUTE, 24 * 60 * _MINUTE)
 _NOTED = {"network", "platform", "passkey-network", "wrong-token", "token", "token-network"}  # when a block begins
 
 
-def of_programs() -> tuple[Limit, Limit]:
-    """How often one token, and how often all tokens behind one address may ask."""
+def of_programs() -> tuple[Limit, Limit, Limit]:
+    """How often one token may ask, all tokens behind one address, and wrong tokens from there."""
     most = int(settings.DENTATOOL_API_PER_MINUTE)
-    return Limit("token", most, _MINUTE, _MINUTE), Limit("token-network", 2 * most, _MINUTE, _MINUTE)
+    shares = {"token": most, "token-network": 2 * most, "wrong-token": max(most // 20, 1)}
+    of_token, of_network, of_wrong = (Limit(name, share, _MINUTE, _MINUTE) for name, share in shares.items())
+    return of_token, of_network, of_wrong
 
 
 def count(*counted: Counted) -> Counted | None:

@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 
 from dentatool.protection.access.internal.endings import origin_of, still_good, watch_answer
-from dentatool.protection.access.internal.limits import WRONG_TOKEN, count, network_of, of_programs
+from dentatool.protection.access.internal.limits import count, network_of, of_programs
 from dentatool.protection.access.internal.roles import Permission, permissions_of
 from dentatool.protection.access.internal.sessions import COOKIE
 from dentatool.protection.access.problems import problem
@@ -180,10 +180,10 @@ def _too_often(request: HttpRequest, found: Found | None) -> HttpResponse | None
     """Count this request for its token and its network; what carries a wrong token, for its network alone."""
     if "Authorization" not in request.headers:
         return None
-    of_token, of_network = of_programs()
+    of_token, of_network, of_wrong = of_programs()
     network = network_of(request)
     is_wrong = found is None or not found.is_live
-    tries = (WRONG_TOKEN.of(network),) if is_wrong else (of_network.of(network), of_token.of(str(found.token_id)))  # type: ignore[union-attr]
+    tries = (of_wrong.of(network),) if is_wrong else (of_network.of(network), of_token.of(str(found.token_id)))  # type: ignore[union-attr]
     if count(*tries) is None:
         return None
     return problem(
