@@ -88,7 +88,7 @@ def test_formats():
         "{{ c|money }}|{{ c|amount }}|{{ n|money }}|{{ q|quantity }}|{{ p|permille }}", c=-123456, n=None, q=1500, p=70
     )
 
-    assert re.sub(r"\s", " ", html) == "-1.234,56 €|-1.234,56|–|1,5|7 %"
+    assert re.sub(r"\s", " ", html) == "−1.234,56 €|−1.234,56|–|1,5|7 %"
 
 
 def test_a_badge_of_an_unknown_tone_is_loud():
