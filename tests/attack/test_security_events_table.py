@@ -37,7 +37,7 @@ def test_every_security_event_that_the_program_records_is_in_the_table():
     assert wanted - {row[0] for row in ROWS} == set()
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row[0] in RECORDED], ids=lambda row: row[0])
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
 def test_each_row_names_a_test_that_speaks_of_its_event(row):
     name, when, where, attack, test = row
 
@@ -45,4 +45,5 @@ def test_each_row_names_a_test_that_speaks_of_its_event(row):
     assert when
     assert re.match(r"Labor|Plattform", where)
     assert re.fullmatch(r"(ATK-\d\d(, )?)*", attack)
+    assert name in RECORDED, "the table promises an event that nothing records"
     assert name in (ROOT / "tests" / test).read_text(encoding="utf-8"), f"{test} does not speak of {name}"
