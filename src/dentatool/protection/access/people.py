@@ -69,5 +69,8 @@ def pages_by_permission() -> dict[Permission, list[str]]:
     """The addresses that each permission opens, as the Gate serves them."""
     opened: dict[Permission, list[str]] = {}
     for address, view in all_pages():
-        opened.setdefault(view.page_permission, []).append(address)  # type: ignore[attr-defined]
+        declared = view.page_permission  # type: ignore[attr-defined]
+        # An address for programs names a permission for each of its methods.
+        for permission in {*declared.values()} if isinstance(declared, dict) else {declared}:
+            opened.setdefault(permission, []).append(address)
     return opened
