@@ -12,6 +12,9 @@ from django.utils import timezone
 from dentatool.kit import jobs
 from dentatool.kit.models import Job
 
+# A run has hundreds of laboratories in the end; a worker goes round all of them.
+pytestmark = pytest.mark.alone
+
 
 @pytest.mark.slow
 def test_the_worker_takes_jobs_of_every_laboratory_cleans_up_and_ends_cleanly_when_told(anna, bert):

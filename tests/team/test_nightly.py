@@ -14,6 +14,9 @@ from dentatool.kit import jobs
 from dentatool.kit.models import Job
 from dentatool.protection.audit import Entry
 
+# A run has hundreds of laboratories in the end; a worker goes round all of them.
+pytestmark = pytest.mark.alone
+
 
 @pytest.mark.slow
 def test_the_workers_night_forgets_what_is_due(anna, superuser):
