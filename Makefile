@@ -29,7 +29,8 @@ soak: setup-dev ## Dauerprobe: Webserver 200-mal und PostgreSQL 50-mal abgeschos
 	@DENTATOOL_SOAK=1 DENTATOOL_SOAK_KILLS=200 DENTATOOL_SOAK_DATABASE_KILLS=50 .venv/bin/python -m pytest \
 		tests/billing/test_killed_while_issuing.py tests/billing/test_killed_database.py \
 		tests/attack/test_atk_11_storm.py tests/pages/test_bad_input.py \
-		tests/attack/test_atk_33_known_or_unknown.py tests/attack/test_password_guessing.py
+		tests/attack/test_atk_33_known_or_unknown.py tests/attack/test_password_guessing.py \
+		tests/api/test_described.py
 
 setup: python
 	@$(PYTHON) bootstrap.py run

@@ -9,23 +9,8 @@ from django import forms
 from dentatool.kit.forms import Form
 from dentatool.protection.access import Permission
 from dentatool.protection.access.tokens import OFFERED
+from dentatool.team.permission_words import WORDS
 
-LABELS = {
-    Permission.PRACTICES_VIEW: "Praxen ansehen",
-    Permission.PRACTICES_CHANGE: "Praxen ändern",
-    Permission.CATALOGUE_VIEW: "Preise und Leistungen ansehen",
-    Permission.CATALOGUE_CHANGE: "Preise und Leistungen ändern",
-    Permission.PATIENTS_VIEW: "Patienten ansehen",
-    Permission.PATIENTS_CHANGE: "Patienten ändern",
-    Permission.ORDERS_VIEW: "Aufträge ansehen",
-    Permission.ORDERS_CHANGE: "Aufträge ändern",
-    Permission.ORDERS_MOVE: "Aufträge weiterschalten",
-    Permission.ORDERS_OVERRIDE: "Falsche Auftragsnummern freigeben",
-    Permission.BILLING_VIEW: "Rechnungen ansehen",
-    Permission.BILLING_CHANGE: "Rechnungsentwürfe bearbeiten",
-    Permission.BILLING_ISSUE: "Rechnungen ausstellen",
-    Permission.BILLING_CANCEL: "Rechnungen stornieren",
-}
 LIFETIMES = [("30", "30 Tage"), ("90", "90 Tage"), ("180", "180 Tage"), ("365", "1 Jahr")]
 
 
@@ -43,7 +28,7 @@ class TokenForm(Form):
         self.fields["label"].widget.attrs.update(
             {"autocomplete": "off", "placeholder": "z. B. Anbindung Praxissoftware"}
         )
-        self.fields["scopes"].choices = [(str(each), LABELS[each]) for each in OFFERED if each in held]  # type: ignore[attr-defined]
+        self.fields["scopes"].choices = [(str(each), WORDS[each]) for each in OFFERED if each in held]  # type: ignore[attr-defined]
 
     @property
     def offered(self) -> list[tuple[str, str, bool]]:

@@ -8,11 +8,12 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from dentatool.api.forms import LABELS, TokenForm
+from dentatool.api.forms import TokenForm
 from dentatool.kit.errors import NotYet
 from dentatool.kit.forms import posted
 from dentatool.protection.access import Permission, page
 from dentatool.protection.access.tokens import ApiToken, end_token, make_token, tokens_of
+from dentatool.team.permission_words import WORDS
 
 MOST_TOKENS = 50
 
@@ -67,8 +68,8 @@ def _row(token: ApiToken, held: frozenset[Permission]) -> dict[str, object]:
         "pk": token.pk,
         "label": token.label,
         "beginning": f"dt_{token.prefix}_…",
-        "scopes": [LABELS[each] for each in LABELS if each in token.scopes and each in held],
-        "lost": sum(each in token.scopes and each not in held for each in LABELS),
+        "scopes": [WORDS[each] for each in WORDS if each in token.scopes and each in held],
+        "lost": sum(each in token.scopes and each not in held for each in WORDS),
         "expires_at": token.expires_at,
         "last_used_at": token.last_used_at,
         "state": state,
