@@ -75,3 +75,9 @@ def test_a_page_costs_the_same_whatever_its_length(anna, program, address):
         counts.append(len(asked))
 
     assert counts[1] == counts[2] and counts[0] >= counts[1] - 1
+
+
+def test_a_day_that_no_order_can_have_is_refused(program):
+    answer = program.get("orders?due_from=0075-12-05")
+
+    assert (answer.status_code, answer.json()["detail"].split(":")[0]) == (400, "due_from")

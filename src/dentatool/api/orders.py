@@ -10,7 +10,7 @@ from django.utils.timezone import localdate
 from dentatool.api.body import Body
 from dentatool.api.kinds import choice, counts, day, identifier, ids, text
 from dentatool.api.operation import Call, Facts, ListOf, operation
-from dentatool.api.refusals import Unfitting
+from dentatool.api.refusals import Malformed, Unfitting
 from dentatool.api.shape import FLAG, NUMBER, TEXT, Made, Shape, list_of, object_of, or_null
 from dentatool.catalogue.models import ServiceChain
 from dentatool.kit.fields import ABSENT
@@ -37,7 +37,7 @@ from dentatool.orders.number_override import override_number, withdraw_override
 from dentatool.orders.workflow import State
 from dentatool.practices.models import Practice
 from dentatool.protection.access import Permission
-from dentatool.values.days import parse_day
+from dentatool.values.days import Unreadable, parse_day
 from dentatool.values.order_number import OrderNumber, check, normalise
 
 LOOK, CHANGE = Permission.ORDERS_VIEW, Permission.ORDERS_CHANGE
@@ -259,4 +259,9 @@ def _repriced(told: Repriced) -> dict[str, list[str]]:
 
 
 def _day(call: Call, name: str) -> Any:
-    return parse_day(call.query[name], today=localdate()) if name in call.query else None
+    if name not in call.query:
+        return None
+    try:
+        return parse_day(call.query[name], today=localdate())
+    except Unreadable as reason:  # a day that the calendar knows and no order can have
+        raise Malformed(f"{name}: {reason}") from None
