@@ -365,9 +365,12 @@ def test_the_page_shows_what_to_enter_there_and_never_the_secret(anna, provider,
     assert f"https://localhost{sign_in_page(anna)}" in page
     assert SECRET not in page
     rows = superuser.execute("select p::text from protection_identityprovider p").fetchall()
-    trail = superuser.execute("select changes::text from protection_entry where what = 'protection_identityprovider'")
+    trail = superuser.execute(
+        "select changes::text from protection_entry where what = 'protection_identityprovider' and record_id = %s",
+        [stored(anna).pk],
+    ).fetchall()
     assert "Geheimnis" not in str(rows)
-    assert all('client_secret": ["geheim", "geheim"]' in changes for (changes,) in trail.fetchall())
+    assert trail and all('client_secret": ["geheim", "geheim"]' in changes for (changes,) in trail)
 
 
 def test_an_empty_secret_keeps_the_stored_one(anna, provider):
