@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from lxml import html
 
 import dentatool
 from dentatool.protection.access import PUBLIC
@@ -102,7 +103,7 @@ def test_the_token_changes_with_each_step_and_the_old_ones_are_worthless(anna, w
     client, _answer = with_password(anna.owner)
     half = client.cookies["__Host-dentatool"].value
 
-    answer = client.post(STEP, {"code": code_of(key, 1)})
+    answer = client.post(STEP, {"code": code_of(key)})
 
     assert answer.status_code == 302
     assert client.cookies["__Host-dentatool"].value != half
@@ -145,7 +146,7 @@ def test_berts_factors_are_none_of_annas(anna, bert, with_app):
     add_passkey(bert.client(), passkey)
     client, _answer = with_password(anna.owner)
 
-    assert client.post(STEP, {"code": code_of(theirs, 1)}).status_code == 422
+    assert client.post(STEP, {"code": code_of(theirs)}).status_code == 422
     offer = nobody_client().get("/anmelden/passkey/").json()
     sent = {"note": offer["note"], "answer": passkey.prove(offer["options"])}
     assert client.post(f"{STEP}passkey/", sent).status_code == 422
@@ -255,7 +256,8 @@ def test_the_last_factor_that_is_demanded_stays(anna, superuser, with_app):
     with anna.at_work():
         (app,) = Factor.objects.filter(kind="app")
     assert client.post("/labor/sicherheit/", {"factor_rule": "required"}).status_code == 302
-    fresh = anna.client()
+    fresh = with_password(anna.owner)[0]
+    assert fresh.post(STEP, {"code": code_of(with_app[0])}).status_code == 302
 
     answer = fresh.post(f"/konto/anmeldung/{app.pk}/entfernen/")
 
@@ -270,7 +272,7 @@ def test_where_a_passkey_is_demanded_password_and_app_are_not_enough(anna, with_
     assert anna.client().post("/labor/sicherheit/", {"factor_rule": "passkey"}).status_code == 302
     client, _answer = with_password(anna.owner)
 
-    answer = client.post(STEP, {"code": code_of(key, 1)})
+    answer = client.post(STEP, {"code": code_of(key)})
     client.get("/konto/anmeldung/passkey/neu/")
 
     assert answer.status_code == 302
@@ -347,3 +349,92 @@ def test_secrets_are_sealed(anna, superuser, with_app):
     for secret in (key, *codes):
         for form in (secret, secret.encode().hex(), secret.replace("-", "")):
             assert form not in dumped and form not in trail
+
+
+@pytest.fixture
+def provider_demands(monkeypatch):
+    """What the provider asks for in every laboratory."""
+    from django.conf import settings
+
+    return lambda rule: monkeypatch.setattr(settings, "DENTATOOL_LEAST_FACTOR_RULE", rule)
+
+
+def test_what_the_provider_demands_holds_in_a_laboratory_that_demands_nothing(anna, provider_demands):
+    provider_demands("required")
+
+    client, answer = with_password(anna.technician)
+
+    assert answer.headers["Location"].startswith(STEP)
+    assert not is_inside(client)
+    assert client.get(STEP).headers["Location"] == "/konto/anmeldung/"
+    add_app(client)
+    assert is_inside(client)
+
+
+def test_where_the_provider_demands_a_passkey_password_and_app_are_not_enough(anna, with_app, provider_demands):
+    key, _codes = with_app
+    provider_demands("passkey")
+    client, _answer = with_password(anna.owner)
+
+    assert client.post(STEP, {"code": code_of(key)}).status_code == 302
+
+    assert not is_inside(client)
+    assert add_passkey(client, Authenticator()).status_code == 302
+    assert is_inside(client)
+
+
+def test_what_the_provider_demands_reaches_those_who_are_already_in(anna, with_passkey, provider_demands):
+    by_password, by_passkey = with_password(anna.technician)[0], nobody_client()
+    enter_by_passkey(by_passkey, with_passkey)
+    assert is_inside(by_password) and is_inside(by_passkey)
+
+    provider_demands("required")
+
+    assert not is_inside(by_password)
+    assert is_inside(by_passkey)
+
+
+@pytest.mark.parametrize(
+    ("least", "offered"),
+    [
+        ("optional", ["optional", "required", "passkey"]),
+        ("required", ["required", "passkey"]),
+        ("passkey", ["passkey"]),
+    ],
+)
+def test_a_laboratory_may_only_be_stricter_than_the_provider(anna, with_passkey, provider_demands, least, offered):
+    client = nobody_client()
+    enter_by_passkey(client, with_passkey)
+    provider_demands(least)
+    page = "/labor/sicherheit/"
+
+    shown = re.findall(r'name="factor_rule" value="(\w+)"', client.get(page).content.decode())
+    answers = {
+        rule: client.post(page, {"factor_rule": rule}).status_code for rule in ("passkey", "required", "optional")
+    }
+
+    assert shown == offered
+    assert answers == {rule: 302 if rule in offered else 422 for rule in answers}
+    assert ("Der Betreiber verlangt" in client.get(page).content.decode()) == (least != "optional")
+
+
+def test_no_rule_looser_than_the_providers_is_taken_past_the_form(anna, with_passkey, provider_demands):
+    from django.test import RequestFactory
+
+    from dentatool.protection.access.factors import FactorRefused, set_rule
+
+    provider_demands("required")
+    request = RequestFactory().post("/labor/sicherheit/")
+
+    with anna.at_work(), pytest.raises(FactorRefused):
+        set_rule(request, "optional")
+
+
+def test_a_rule_chosen_before_the_provider_became_stricter_does_not_hold(anna, with_passkey, provider_demands):
+    provider_demands("passkey")  # the column still says optional
+
+    client = nobody_client()
+    enter_by_passkey(client, with_passkey)
+
+    page = html.document_fromstring(client.get("/labor/sicherheit/").content)
+    assert page.xpath("//input[@name='factor_rule'][@checked]/@value") == ["passkey"]

@@ -78,7 +78,7 @@ def test_the_app_right_wrong_and_used(anna, told):
 
     client, _ = with_password(anna.owner)
     client.post(STEP, {"code": "000000"})
-    code = code_of(key, 1)
+    code = code_of(key)
     client.post(STEP, {"code": code})
     again, _ = with_password(anna.owner)
     again.post(STEP, {"code": code})

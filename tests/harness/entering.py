@@ -2,8 +2,11 @@
 
 import json
 import re
+import time
 from typing import Any
 from urllib.parse import urlsplit
+
+import time_machine
 
 from harness.authenticator import Authenticator
 from harness.laboratories import nobody_client
@@ -41,8 +44,13 @@ def enter_by_passkey(client: Any, authenticator: Authenticator, **claims: Any) -
     )
 
 
-def add_app(client: Any) -> str:
-    """Enrol an authenticator app through the page; its key."""
+def add_app(client: Any, ago_s: int = 30) -> str:
+    """Enrol an authenticator app through the page, a step ago, so that the code of now is unused; its key."""
+    with time_machine.travel(time.time() - ago_s, tick=False):
+        return _add_app(client)
+
+
+def _add_app(client: Any) -> str:
     page = client.get("/konto/anmeldung/app/neu/").content.decode()
     key = re.search(r'class="app-key">([^<]+)<', page).group(1).replace(" ", "")
     note = re.search(r'name="note" value="([^"]+)"', page).group(1)
@@ -54,7 +62,6 @@ def add_app(client: Any) -> str:
 def code_of(key: str, steps: int = 0) -> str:
     """What the app shows now, or so many steps later."""
     import base64
-    import time
 
     from cryptography.hazmat.primitives.hashes import SHA1
     from cryptography.hazmat.primitives.twofactor.totp import TOTP

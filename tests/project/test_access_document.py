@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dentatool.protection.access import openid
-from dentatool.protection.access.internal import entering, factors, limits, sessions, strength
+from dentatool.protection.access.internal import codes, entering, factors, limits, sessions, strength
 from dentatool.protection.tenancy.internal.models import Laboratory
 
 TEXT = (Path(__file__).parents[2] / "docs/access.md").read_text(encoding="utf-8")
@@ -55,10 +55,12 @@ def test_the_words_that_no_password_may_be_made_of_are_listed():
         (r"ohne zweiten Schritt (\d+)", strength.SHORTEST_ALONE),
         (r"höchstens (\d+); jedes Zeichen", strength.LONGEST),
         (r"unter Stufe (\d) von 4", strength.ENOUGH),
+        (r"Code der App gilt (\d+) Sekunden", codes.STEP_S),
+        (r"dazu (\d+) davor und danach", codes.ALLOWANCE_S),
         (r"nach (\d+) falschen für 15 Minuten", factors.MOST_FAILURES),
         (r"falschen für (\d+) Minuten", factors.FIRST_LOCK // MINUTE),
         (r"höchstens (\d+) Stunden\.", factors.LONGEST_LOCK // HOUR),
-        (r"ab dem (\d+)\. Tag immer", factors.GRACE.days + 1),
+        (r"(?s)Schritt ab dem (\d+)\. Tag immer", factors.GRACE.days + 1),
         (r"ohne Bedienung nach (\d+) Minuten", Laboratory._meta.get_field("idle_minutes").default),
         (r"Spätestens nach (\d+) Stunden", sessions.ABSOLUTE_END // HOUR),
         (r"halbe Sitzung endet nach (\d+) Minuten", entering.HALF_END // MINUTE),

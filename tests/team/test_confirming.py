@@ -149,8 +149,8 @@ def test_who_has_an_app_confirms_by_it_and_not_by_the_password(anna, superuser):
     assert ("Code aus der App" in asked, "Ihr Passwort" in asked) == (True, False)
     assert client.post("/konto/bestaetigen/", {"password": PASSWORD}).status_code == 422
     assert client.get("/gefaehrlich/").status_code == 302
-    assert client.post("/konto/bestaetigen/", {"code": code_of(key)}).status_code == 422  # used when it was set up
-    assert client.post("/konto/bestaetigen/?weiter=/gefaehrlich/", {"code": code_of(key, 1)}).status_code == 302
+    assert client.post("/konto/bestaetigen/", {"code": code_of(key, -1)}).status_code == 422  # used when it was set up
+    assert client.post("/konto/bestaetigen/?weiter=/gefaehrlich/", {"code": code_of(key)}).status_code == 302
     assert client.get("/gefaehrlich/").status_code == 200
 
 

@@ -240,6 +240,9 @@ def _as_the_program_made_it(database: dict[str, Any]) -> Finding:
 
 
 def _production() -> Iterator[Finding]:
+    if os.environ.get("DENTATOOL_LEAST_FACTOR_RULE", "optional") == "optional":
+        mend = "DENTATOOL_LEAST_FACTOR_RULE=required setzen, damit jedes Labor es verlangt."
+        yield Finding("Zweites Anmeldeverfahren", WARNING, "nur für Inhaber und Abrechnung verlangt", mend)
     if not os.environ.get("DENTATOOL_TLS_CERT"):
         yield Finding(
             "Zertifikat für den Betrieb",

@@ -143,6 +143,10 @@ DENTATOOL_KEEP_DAYS = {
 DENTATOOL_REVIEW_DAYS = env.int("DENTATOOL_REVIEW_DAYS", 180)
 if not 30 <= DENTATOOL_REVIEW_DAYS <= 180:
     sys.exit("DENTATOOL_REVIEW_DAYS muss zwischen 30 und 180 liegen.")
+# The least that every laboratory must ask for besides the password; each may ask for more.
+DENTATOOL_LEAST_FACTOR_RULE = env.str("DENTATOOL_LEAST_FACTOR_RULE", "optional")
+if DENTATOOL_LEAST_FACTOR_RULE not in ("optional", "required", "passkey"):
+    sys.exit("DENTATOOL_LEAST_FACTOR_RULE muss optional, required oder passkey sein.")
 DENTATOOL_SECURITY_CONTACT = env.str("DENTATOOL_SECURITY_CONTACT", "")
 DENTATOOL_API_PER_MINUTE = env.int("DENTATOOL_API_PER_MINUTE", 600)
 if not 10 <= DENTATOOL_API_PER_MINUTE <= 6000:

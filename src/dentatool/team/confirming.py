@@ -17,10 +17,9 @@ from dentatool.protection.access import Permission, page
 from dentatool.protection.access.drafts import Draft, drafts_of
 from dentatool.protection.access.sessions import Confirmation
 from dentatool.team.passkey_form import PasskeyAnswer
-from dentatool.team.second_step import AppCodeForm
+from dentatool.team.second_step import AppCodeForm, said_of
 
 WRONG_PASSWORD = "Dieses Passwort stimmt nicht. Nach fünf Fehlversuchen warten Sie bitte einige Minuten."  # noqa: S105
-WRONG_CODE = "Dieser Code stimmt nicht oder wurde schon benutzt. Nehmen Sie den nächsten, den die App zeigt."
 NO_PASSKEY = "Dieser Passkey gehört nicht zu Ihrem Konto oder wurde nicht bestätigt. Versuchen Sie es noch einmal."
 
 
@@ -70,8 +69,8 @@ def _answer(request: HttpRequest, asked: Confirmation, form: Form) -> str:
         return "" if answer.is_valid() and asked.by_passkey(**answer.cleaned_data) else NO_PASSKEY
     if not form.is_valid():
         return WRONG_PASSWORD
-    if "code" in form.cleaned_data and not asked.by_app(form.cleaned_data["code"]):
-        form.add_error("code", WRONG_CODE)
+    if "code" in form.cleaned_data and not (outcome := asked.by_app(form.cleaned_data["code"])).is_accepted:
+        form.add_error("code", said_of(outcome))
     if "password" in form.cleaned_data and not asked.by_password(form.cleaned_data["password"]):
         form.add_error("password", WRONG_PASSWORD)
     return "" if form.is_valid() else WRONG_PASSWORD

@@ -14,11 +14,15 @@ from django.views.decorators.http import require_http_methods
 from dentatool.kit.errors import Gone, NotYet
 from dentatool.kit.forms import Form, posted
 from dentatool.protection.access import Permission, page
-from dentatool.protection.access.factors import OwnFactors, PasskeyRefused, codes_left
+from dentatool.protection.access.factors import Outcome, OwnFactors, PasskeyRefused, Proof, codes_left
 from dentatool.protection.access.openid import IdentityProvider
 from dentatool.team.notices import tell_of_changed_factor
 from dentatool.team.passkey_form import PasskeyAnswer
+from dentatool.team.second_step import said_of
 
+NOT_THIS_APP = (
+    "Dieser Code gehört nicht zu diesem QR-Code. Ist es in der App der Eintrag, den Sie gerade eingerichtet haben?"
+)
 LABEL = "So erkennen Sie das Gerät wieder, zum Beispiel „Handy“ oder „Schlüssel am Bund“."
 
 
@@ -96,9 +100,10 @@ def app_new(request: HttpRequest) -> HttpResponse:
         if offered is None:
             raise Gone("Der QR-Code auf dieser Seite ist zu alt. Öffnen Sie die Seite neu und scannen Sie den neuen.")
         if form.is_valid():
-            if own.add_app(offered[0], form.cleaned_data["code"], form.cleaned_data["label"]) is not None:
+            made = own.add_app(offered[0], form.cleaned_data["code"], form.cleaned_data["label"])
+            if not isinstance(made, Outcome):
                 return _added(request, own, "Die Authenticator-App ist eingerichtet.")
-            form.add_error("code", "Dieser Code stimmt nicht. Geht die Uhr des Handys richtig?")
+            form.add_error("code", NOT_THIS_APP if made.proof == Proof.WRONG else said_of(made))
         key, address, note = *offered, request.POST["note"]
     else:
         key, address, note = own.offer_app()

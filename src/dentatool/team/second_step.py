@@ -9,17 +9,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from dentatool.kit.forms import Form, posted
 from dentatool.protection.access import Permission, page
-from dentatool.protection.access.factors import Entrance, Proof, SecondStep
+from dentatool.protection.access.factors import Entrance, Outcome, Proof, SecondStep
 from dentatool.team.entrance import come_in, wanted_address
 from dentatool.team.notices import tell_of_locked_factor
 from dentatool.team.passkey_form import PasskeyAnswer
 
-SAID = {
-    Proof.WRONG: "Dieser Code stimmt nicht oder wurde schon benutzt. Nehmen Sie den nächsten, den die App zeigt.",
-    Proof.LOCKED: "Nach fünf falschen Codes ist dieses Verfahren für mindestens 15 Minuten gesperrt. "
-    "Ein anderes Verfahren geht sofort.",
-}
-SAID[Proof.REPLAYED] = SAID[Proof.WRONG]  # whoever watched the person type learns nothing from the answer
+WRONG = "Dieser Code stimmt nicht oder wurde schon benutzt. Nehmen Sie den nächsten, den die App zeigt."
+LOCKED = "Nach fünf falschen Codes ist dieses Verfahren für mindestens 15 Minuten gesperrt. Ein anderes Verfahren geht sofort."
+JUST_OVER_S = 45  # as late as a code of the step before can be: then its person was slow, not the clock
 NO_PASSKEY = "Dieser Passkey gehört nicht zu Ihrem Konto oder wurde nicht bestätigt. Versuchen Sie es noch einmal."
 
 
@@ -81,13 +78,40 @@ def passkey_step(request: HttpRequest) -> HttpResponse:
     return _show(request, step, AppCodeForm(), "team/second_step.html", NO_PASSKEY)
 
 
-def _answer(request: HttpRequest, step: SecondStep, proof: Entrance | Proof, form: Form, template: str) -> HttpResponse:
-    if isinstance(proof, Entrance):
-        return come_in(request, proof, wanted_address(request))
-    if proof == Proof.LOCKED:
+def _answer(
+    request: HttpRequest, step: SecondStep, outcome: Entrance | Outcome, form: Form, template: str
+) -> HttpResponse:
+    if isinstance(outcome, Entrance):
+        return come_in(request, outcome, wanted_address(request))
+    if outcome.proof == Proof.LOCKED:
         tell_of_locked_factor(request)
-    form.add_error("code", SAID[proof])
+    form.add_error("code", said_of(outcome))
     return _show(request, step, form, template)
+
+
+def said_of(outcome: Outcome) -> str:
+    """Why a code was refused. A used one is told like a wrong one: who watched the person type learns nothing."""
+    if outcome.proof == Proof.LOCKED:
+        return LOCKED
+    if outcome.proof == Proof.EARLY:
+        return (
+            f"Dieser Code gilt noch nicht: Die Uhr des Handys geht etwa {_about(outcome.ahead_s)} vor. Stellen Sie sie "
+            "auf automatische Zeit und geben Sie in einer Minute den Code ein, den die App dann zeigt."
+        )
+    if outcome.proof == Proof.LATE:
+        if -outcome.ahead_s <= JUST_OVER_S:
+            return "Dieser Code ist gerade abgelaufen. Geben Sie den ein, den die App jetzt zeigt."
+        return (
+            "Dieser Code ist abgelaufen. Geben Sie den ein, den die App jetzt zeigt. Ist es derselbe, geht die Uhr des "
+            f"Handys etwa {_about(-outcome.ahead_s)} nach: Stellen Sie sie auf automatische Zeit."
+        )
+    return WRONG
+
+
+def _about(seconds: int) -> str:
+    if seconds < 45:
+        return "eine halbe Minute"
+    return "eine Minute" if seconds < 90 else f"{round(seconds / 60)} Minuten"
 
 
 def _show(request: HttpRequest, step: SecondStep, form: Form, template: str, wrong: str = "") -> HttpResponse:

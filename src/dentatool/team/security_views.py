@@ -19,11 +19,26 @@ RULES = [
     ),
 ]
 
+# What is said where the provider asks for something in every laboratory.
+LEAST = {
+    FactorRule.OPTIONAL: "",
+    FactorRule.REQUIRED: "Der Betreiber verlangt in allen Laboren ein zweites Verfahren. Ihr Labor kann mehr verlangen.",
+    FactorRule.PASSKEY: "Der Betreiber verlangt in allen Laboren einen Passkey. Mehr gibt es nicht zu verlangen.",
+}
+
+
+def offered_rules() -> list[tuple[FactorRule, str]]:
+    """What this installation lets a laboratory choose."""
+    return [(rule, words) for rule, words in RULES if rule in FactorRule.allowed()]
+
 
 class SecurityForm(Form):
     """What is asked for besides the password."""
 
-    factor_rule = forms.ChoiceField(label="Zweites Anmeldeverfahren", choices=RULES, widget=forms.RadioSelect)
+    factor_rule = forms.ChoiceField(
+        label="Zweites Anmeldeverfahren", choices=offered_rules, widget=forms.RadioSelect,
+        error_messages={"invalid_choice": "Der Betreiber verlangt von allen Laboren mehr. Wählen Sie eine der Stufen hier."},
+    )  # fmt: skip
 
 
 @page(Permission.SECURITY_CHANGE, fresh=True)
@@ -39,7 +54,8 @@ def security(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, _said(sent_back))
             return redirect("security")
-    return render(request, "team/security.html", {"form": form}, status=422 if form.is_bound else 200)
+    facts = {"form": form, "least": LEAST[FactorRule.allowed()[0]]}
+    return render(request, "team/security.html", facts, status=422 if form.is_bound else 200)
 
 
 def _said(sent_back: int) -> str:

@@ -17,7 +17,14 @@ from django.http import Http404, HttpRequest
 from dentatool.protection.access.internal import codes, factors, passkeys
 from dentatool.protection.access.internal.entering import Entrance, finish_step, sign_in_by_passkey
 from dentatool.protection.access.internal.envelopes import seal, unseal
-from dentatool.protection.access.internal.factors import FactorRefused, Proof, codes_left, due_since, forget_all
+from dentatool.protection.access.internal.factors import (
+    FactorRefused,
+    Outcome,
+    Proof,
+    codes_left,
+    due_since,
+    forget_all,
+)
 from dentatool.protection.access.internal.models import Account, Factor, Level
 from dentatool.protection.access.internal.passkeys import PasskeyRefused, has_name
 from dentatool.protection.audit import record_event
@@ -28,6 +35,7 @@ __all__ = [
     "Entrance",
     "FactorRefused",
     "FactorRule",
+    "Outcome",
     "OwnFactors",
     "PasskeyRefused",
     "Proof",
@@ -80,17 +88,17 @@ class SecondStep:
             return None
         return finish_step(self._request, "passkey")
 
-    def by_app(self, typed: str) -> Entrance | Proof:
+    def by_app(self, typed: str) -> Entrance | Outcome:
         """Give the step by a code of an authenticator app."""
         self._remember_refusal()
-        proof = factors.prove_by_app(self._person.id, typed)
-        return finish_step(self._request, "app") if proof == Proof.ACCEPTED else proof
+        outcome = factors.prove_by_app(self._person.id, typed)
+        return finish_step(self._request, "app") if outcome.is_accepted else outcome
 
-    def by_recovery_code(self, typed: str) -> Entrance | Proof:
+    def by_recovery_code(self, typed: str) -> Entrance | Outcome:
         """Give the step by one of the recovery codes."""
         self._remember_refusal()
-        proof = factors.prove_by_recovery_code(self._person.id, typed)
-        return finish_step(self._request, "recovery") if proof == Proof.ACCEPTED else proof
+        outcome = factors.prove_by_recovery_code(self._person.id, typed)
+        return finish_step(self._request, "recovery") if outcome.is_accepted else outcome
 
     def _remember_refusal(self) -> None:
         """A refused answer is rolled back as a rule; here the count of wrong tries must stay."""
@@ -171,11 +179,11 @@ class OwnFactors:
             return None
         return facts["key"], codes.app_address(facts["key"], str(self.account.sign_in_name), factors.ISSUER)
 
-    def add_app(self, key: str, typed: str, label: str) -> Factor | None:
-        """Keep the app whose code was typed; None for a wrong code. Raises FactorRefused."""
+    def add_app(self, key: str, typed: str, label: str) -> Factor | Outcome:
+        """Keep the app whose code was typed; else what was wrong with the code. Raises FactorRefused."""
         self.require_right_to_add(Kind.APP)
         made = factors.add_app(self.account, key, typed, label)
-        return made and self._added(made)
+        return made if isinstance(made, Outcome) else self._added(made)
 
     def new_recovery_codes(self) -> list[str]:
         """Ten codes to show once; those before are worthless. Raises FactorRefused."""
@@ -196,8 +204,10 @@ class OwnFactors:
 def set_rule(request: HttpRequest, rule: str) -> int:
     """Set what the laboratory asks for; who does not fulfil it goes back to the second step at once. How many.
 
-    Raises FactorRefused when the person who sets it could not come in any more.
+    Raises FactorRefused when the person who sets it could not come in any more, or for less than the provider asks.
     """
+    if rule not in FactorRule.allowed():
+        raise FactorRefused("Der Betreiber verlangt von allen Laboren mehr. Strenger geht es, lockerer nicht.")
     own = OwnFactors(request)
     needed = {
         FactorRule.OPTIONAL: set(),

@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from dentatool.protection.access.internal import factors, passkeys
-from dentatool.protection.access.internal.factors import Kind, Proof
+from dentatool.protection.access.internal.factors import Kind, Outcome, Proof
 from dentatool.protection.access.internal.models import Account
 from dentatool.protection.access.internal.passwords import is_password_of
 from dentatool.protection.access.internal.sessions import mark_confirmed
@@ -41,9 +41,12 @@ class Confirmation:
         """Prove it by the password, if that is what is asked for."""
         return self._judged("password", lambda: is_password_of(self._account, typed))
 
-    def by_app(self, typed: str) -> bool:
+    def by_app(self, typed: str) -> Outcome:
         """Prove it by a code of an authenticator app."""
-        return self._judged(Kind.APP, lambda: factors.prove_by_app(self._person.id, typed) == Proof.ACCEPTED)
+        asked = Kind.APP in self.kinds
+        outcome = factors.prove_by_app(self._person.id, typed) if asked else Outcome(Proof.WRONG)
+        self._judged(Kind.APP, lambda: outcome.is_accepted)
+        return outcome
 
     def by_passkey(self, note: str, answer: str) -> bool:
         """Prove it by a passkey's signature."""

@@ -6,6 +6,7 @@ first did.
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -25,6 +26,7 @@ Kind = Factor.Kind
 GRACE = timedelta(days=14)
 MOST_FACTORS = 10
 MOST_FAILURES = 5
+_NEW_APP_FUTURE = 10  # steps: whoever sets an app up knows its key anyway and learns only about the clock
 FIRST_LOCK, LONGEST_LOCK = timedelta(minutes=15), timedelta(hours=24)
 ISSUER = "DentaTool"
 _BILLING = {Permission.BILLING_CHANGE, Permission.BILLING_ISSUE, Permission.BILLING_CANCEL}
@@ -36,7 +38,22 @@ class Proof(StrEnum):
     ACCEPTED = "accepted"
     WRONG = "wrong"
     REPLAYED = "replayed"
+    LATE = "late"
+    EARLY = "early"
     LOCKED = "locked"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a code; of one that is over or not yet good, by about how much its app's clock is ahead."""
+
+    proof: Proof
+    ahead_s: int = 0
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether it proved who is there."""
+        return self.proof == Proof.ACCEPTED
 
 
 class FactorRefused(Exception):
@@ -59,7 +76,7 @@ def factors_of(account_id: UUID) -> list[Factor]:
 
 def demanded_of(account: Account, *, at: datetime | None = None) -> frozenset[str]:
     """The kinds of which this person must have one; empty when none is demanded (yet)."""
-    rule = Laboratory.objects.values_list("factor_rule", flat=True).get(pk=current().lab_id)
+    rule = FactorRule.in_force(Laboratory.objects.values_list("factor_rule", flat=True).get(pk=current().lab_id))
     if rule == FactorRule.PASSKEY:
         return frozenset({Kind.PASSKEY})
     if rule == FactorRule.REQUIRED or (_is_powerful(account) and (at or timezone.now()) >= due_since(account)):
@@ -83,12 +100,12 @@ def second_kinds(factors: Iterable[Factor]) -> set[str]:
     return {factor.kind for factor in factors} & {Kind.PASSKEY, Kind.APP}
 
 
-def prove_by_app(account_id: UUID, typed: str) -> Proof:
+def prove_by_app(account_id: UUID, typed: str) -> Outcome:
     """Take a code of an authenticator app, each time step at most once."""
     return _prove(account_id, Kind.APP, lambda factor: _take_app_code(factor, typed))
 
 
-def prove_by_recovery_code(account_id: UUID, typed: str) -> Proof:
+def prove_by_recovery_code(account_id: UUID, typed: str) -> Outcome:
     """Take one of the recovery codes; it is crossed out."""
     return _prove(account_id, Kind.CODES, lambda factor: _take_recovery_code(factor, typed))
 
@@ -107,58 +124,59 @@ def prove_by_passkey(request: HttpRequest, account_id: UUID, note: str, answer: 
     return True
 
 
-def _prove(account_id: UUID, kind: str, take: Callable[[Factor], Proof]) -> Proof:
+def _prove(account_id: UUID, kind: str, take: Callable[[Factor], Outcome]) -> Outcome:
     """Try a typed code on each factor of this kind, under their row locks; five wrong ones lock them, longer each time."""
     factors = list(Factor.objects.select_for_update().filter(account_id=account_id, kind=kind).order_by("id"))
     now = timezone.now()
     if any(factor.locked_until and factor.locked_until > now for factor in factors):
         record_event("authn_2fa_fail", account=account_id, kind=kind, reason="locked")
-        return Proof.LOCKED
+        return Outcome(Proof.LOCKED)
     outcomes = [take(factor) for factor in factors]
-    if Proof.ACCEPTED in outcomes:
+    if accepted := next((outcome for outcome in outcomes if outcome.is_accepted), None):
         for factor, outcome in zip(factors, outcomes, strict=True):
-            if outcome == Proof.ACCEPTED:
+            if outcome.is_accepted:
                 factor.last_used_at = now
             factor.failed_count, factor.locked_until = 0, None
             factor.save(update_fields=["secret", "counter", "failed_count", "locked_until", "last_used_at"])
-        return Proof.ACCEPTED
-    return _note_failure(account_id, kind, factors, is_replay=Proof.REPLAYED in outcomes)
+        return accepted
+    refused = next((outcome for outcome in outcomes if outcome.proof != Proof.WRONG), Outcome(Proof.WRONG))
+    return Outcome(Proof.LOCKED) if _note_failure(account_id, kind, factors, refused.proof) else refused
 
 
-def _note_failure(account_id: UUID, kind: str, factors: list[Factor], *, is_replay: bool) -> Proof:
+def _note_failure(account_id: UUID, kind: str, factors: list[Factor], proof: Proof) -> bool:
+    """Count it on each of them, whatever was wrong. Whether that locks them."""
     for factor in factors:
         factor.failed_count += 1
         rounds, left = divmod(factor.failed_count, MOST_FAILURES)
         if left == 0:
             factor.locked_until = timezone.now() + min(FIRST_LOCK * 2 ** min(rounds - 1, 10), LONGEST_LOCK)
-        factor.save(update_fields=["failed_count", "locked_until"])
+        factor.save(update_fields=["counter", "failed_count", "locked_until"])
     is_locked = any(factor.failed_count % MOST_FAILURES == 0 for factor in factors)
-    if is_replay:
-        record_event("authn_2fa_replay", account=account_id, kind=kind)
-    else:
-        record_event("authn_2fa_fail", account=account_id, kind=kind)
+    record_event("authn_2fa_replay" if proof == Proof.REPLAYED else "authn_2fa_fail", account=account_id, kind=kind)
     if is_locked:
         record_event("authn_2fa_lock", account=account_id, kind=kind)
-        return Proof.LOCKED
-    return Proof.REPLAYED if is_replay else Proof.WRONG
+    return is_locked
 
 
-def _take_app_code(factor: Factor, typed: str) -> Proof:
-    step = codes.matching_step(str(factor.secret), typed, time.time())
-    if step is None:
-        return Proof.WRONG
-    if step <= factor.counter:
-        return Proof.REPLAYED
-    factor.counter = step
-    return Proof.ACCEPTED
+def _take_app_code(factor: Factor, typed: str) -> Outcome:
+    shown = codes.recognised(str(factor.secret), typed, time.time(), future=1)
+    if shown is None:
+        return Outcome(Proof.WRONG)
+    if shown.step <= factor.counter:
+        return Outcome(Proof.REPLAYED)
+    if shown.ahead_s < 0 and not shown.is_good:
+        return Outcome(Proof.LATE, shown.ahead_s)
+    # One that comes too early is used up as well: to say so would else tell who guesses what is good in some seconds.
+    factor.counter = shown.step
+    return Outcome(Proof.ACCEPTED if shown.is_good else Proof.EARLY, shown.ahead_s)
 
 
-def _take_recovery_code(factor: Factor, typed: str) -> Proof:
+def _take_recovery_code(factor: Factor, typed: str) -> Outcome:
     kept, wanted = str(factor.secret).split(), codes.hashed_code(typed)
     if wanted not in kept:
-        return Proof.WRONG
+        return Outcome(Proof.WRONG)
     factor.secret = "\n".join(each for each in kept if each != wanted)
-    return Proof.ACCEPTED
+    return Outcome(Proof.ACCEPTED)
 
 
 def note_use(factor: Factor) -> None:
@@ -178,10 +196,14 @@ def add_passkey(account: Account, made: tuple[str, bytes, int], label: str) -> F
     return _add(account, Kind.PASSKEY, label, secret=secret, credential_key=credential_key, counter=counter)
 
 
-def add_app(account: Account, key: str, typed: str, label: str) -> Factor | None:
-    """Keep an authenticator app that shows the right code; None for a wrong one. That code is used up."""
-    step = codes.matching_step(key, typed, time.time())
-    return None if step is None else _add(account, Kind.APP, label, secret=key, counter=step)
+def add_app(account: Account, key: str, typed: str, label: str) -> Factor | Outcome:
+    """Keep an authenticator app that shows the right code, which is used up; else what was wrong with the code."""
+    shown = codes.recognised(key, typed, time.time(), future=_NEW_APP_FUTURE)
+    if shown is None:
+        return Outcome(Proof.WRONG)
+    if not shown.is_good:
+        return Outcome(Proof.LATE if shown.ahead_s < 0 else Proof.EARLY, shown.ahead_s)
+    return _add(account, Kind.APP, label, secret=key, counter=shown.step)
 
 
 def replace_recovery_codes(account: Account) -> list[str]:

@@ -20,12 +20,19 @@ from dentatool.protection.access.internal.models import Account, Ending, Level, 
 from dentatool.protection.access.internal.roles import Permission, permissions_of
 from dentatool.protection.audit import record_event
 from dentatool.protection.tenancy import laboratory
+from dentatool.protection.tenancy.internal.models import FactorRule
 
 Answer = TypeVar("Answer")
 
 COOKIE = "__Host-dentatool"
 ABSOLUTE_END = timedelta(hours=12)  # security.md section 7
 FRESH = timedelta(minutes=10)
+# Under which rule these ways in leave a session half (factors.demanded_of knows more: it asks once, at the sign-in).
+_NOT_ENOUGH: dict[FactorRule, tuple[str, ...]] = {
+    FactorRule.OPTIONAL: (),
+    FactorRule.REQUIRED: ("password",),
+    FactorRule.PASSKEY: ("password", "app", "recovery"),
+}
 DEVICE, ORIGIN = 14, 15  # where they stand in the door's row
 
 
@@ -91,9 +98,18 @@ def _ask_door(token: str, is_action: bool) -> tuple[Any, ...] | None:
 def person_of(row: tuple[Any, ...]) -> Person:
     """The person of a door's row. Needs the laboratory's pass, since the name is sealed."""
     session_id, lab_id, account_id, role, sealed_name, laboratory_name, idle_minutes, own_permissions, *entrance = row
+    practice_id, level, method, confirmed_at, chosen_rule, *session = entrance
+    rule = FactorRule.in_force(chosen_rule)
+    if (
+        method in _NOT_ENOUGH[rule]
+    ):  # the provider asks for more since it began; the laboratory's change reaches the row
+        level = Level.HALF
     name = Account._meta.get_field("display_name").shown(sealed_name, account_id)
     held = permissions_of(role, json.loads(own_permissions or "[]"))  # Django has jsonb come as text
-    return Person(account_id, lab_id, session_id, role, name, laboratory_name, idle_minutes, held, *entrance)
+    return Person(
+        account_id, lab_id, session_id, role, name, laboratory_name, idle_minutes, held,
+        practice_id, level, method, confirmed_at, rule, *session,
+    )  # fmt: skip
 
 
 def sign_out(request: HttpRequest) -> None:

@@ -1,5 +1,6 @@
 """The laboratories of the platform."""
 
+from django.conf import settings
 from django.db import models
 
 from dentatool.protection.tenancy.internal.record import Id, new_id
@@ -13,6 +14,18 @@ class FactorRule(models.TextChoices):
     OPTIONAL = "optional", "freiwillig"
     REQUIRED = "required", "verlangt"
     PASSKEY = "passkey", "Passkey verlangt"
+
+    @classmethod
+    def allowed(cls) -> list["FactorRule"]:
+        """What a laboratory may choose: the provider's least for all laboratories, and what is stricter."""
+        ladder = list(cls)
+        return ladder[ladder.index(cls(settings.DENTATOOL_LEAST_FACTOR_RULE)) :]
+
+    @classmethod
+    def in_force(cls, chosen: str) -> "FactorRule":
+        """What holds where a laboratory has chosen this. Whoever reads the column asks here."""
+        allowed = cls.allowed()
+        return cls(chosen) if chosen in allowed else allowed[0]
 
 
 class Laboratory(models.Model):
