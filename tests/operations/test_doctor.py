@@ -30,7 +30,7 @@ def test_a_sound_installation_has_nothing_to_mend(var: Path, post_office: PostOf
     findings = examine(var, production=False)
 
     assert [finding for finding in findings if finding.status != GOOD and finding.what != "Datenträger"] == []
-    assert len(findings) == 17
+    assert len(findings) == 18
 
 
 def test_a_mail_server_that_is_missing_away_or_without_a_known_certificate_is_named(
@@ -49,6 +49,21 @@ def test_a_mail_server_that_is_missing_away_or_without_a_known_certificate_is_na
     ):
         with override_settings(**settings | wrong):
             assert _status(var, "Mailserver") == WRONG, wrong
+
+
+def test_whether_published_passwords_are_looked_up_is_told(var: Path, post_office: PostOffice, tmp_path: Path) -> None:
+    file = tmp_path / "pwned.txt"
+    file.write_text(f"{'0' * 40}:3\r\n")
+
+    def found(named: Path | str, *, production: bool) -> list[tuple[str, str]]:
+        with override_settings(DENTATOOL_PUBLISHED_PASSWORDS=str(named)):
+            told = examine(var, production=production)
+        return [(each.status, each.found) for each in told if each.what == "Veröffentlichte Passwörter"]
+
+    assert found(file, production=True) == [(GOOD, f"{file} mit 0 MB")]
+    assert found("", production=False) == [(GOOD, "keine Datei; geprüft wird gegen die 20.000 häufigsten")]
+    assert found("", production=True)[0][0] == WARNING
+    assert found(tmp_path / "away", production=True)[0][0] == WRONG
 
 
 @pytest.mark.parametrize(

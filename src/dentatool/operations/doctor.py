@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from django.conf import settings
 
 from dentatool.kit.post_office import PostOfficeError, own_post_office
 from dentatool.operations.certificate import days_left
 from dentatool.operations.cluster.hardening import what_is_open
+from dentatool.protection.published import Unusable, published_passwords
 
 GOOD, WARNING, WRONG = "gut", "warnung", "fehler"
 _TIGHT_MB, _FULL_MB = 2_000, 500
@@ -46,7 +48,7 @@ class Finding:
 
 def examine(var: Path, *, production: bool) -> list[Finding]:
     """Files, disk, certificate, then the database in the app's own role."""
-    findings = [*_secrets(var), _disk(var), _certificate(var), _mail()]
+    findings = [*_secrets(var), _disk(var), _certificate(var), _mail(), _published(production=production)]
     try:
         database = json.loads((var / "secrets" / "database.json").read_text())
     except (OSError, ValueError) as error:
@@ -127,6 +129,20 @@ def _mail() -> Finding:
         found = f"nimmt uns nicht an ({type(failure).__name__})"
         return Finding("Mailserver", WRONG, found, "Prüfen Sie Adresse, Zertifikat, Name und Passwort.")
     return Finding("Mailserver", GOOD, f"{office.host}:{office.port} antwortet, Zertifikat und Anmeldung stimmen")
+
+
+def _published(*, production: bool) -> Finding:
+    """Whether new passwords are looked up in a file of published ones. Others are always: the 20,000 most common."""
+    try:
+        published = published_passwords(settings.DENTATOOL_PUBLISHED_PASSWORDS)
+    except Unusable as unusable:
+        return Finding("Veröffentlichte Passwörter", WRONG, str(unusable), "Berichtigen Sie die Datei; siehe README.")
+    if published is not None:
+        found = f"{published.file} mit {published.bytes // 1_000_000} MB"
+        return Finding("Veröffentlichte Passwörter", GOOD, found)
+    mend = "DENTATOOL_PUBLISHED_PASSWORDS auf die Datei von Have I Been Pwned setzen; siehe README."
+    found = "keine Datei; geprüft wird gegen die 20.000 häufigsten"
+    return Finding("Veröffentlichte Passwörter", *((WARNING, found, mend) if production else (GOOD, found)))
 
 
 def _role(app: psycopg.Connection) -> Finding:

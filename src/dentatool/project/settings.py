@@ -10,6 +10,7 @@ from environs import env
 
 from dentatool.kit import csp
 from dentatool.kit.post_office import PostOfficeError, post_office
+from dentatool.protection.published import Unusable, published_passwords
 
 BASE = Path(__file__).resolve().parents[1]
 MODE = env.str("DENTATOOL_MODE", "development")
@@ -133,6 +134,13 @@ try:
     post_office(DENTATOOL_SMTP_URL, DENTATOOL_MAIL_FROM)
 except PostOfficeError as unusable:
     sys.exit(str(unusable))
+
+# Passwords that were published (protection/published): a file that no new password may be in.
+DENTATOOL_PUBLISHED_PASSWORDS = env.str("DENTATOOL_PUBLISHED_PASSWORDS", "")
+try:
+    published_passwords(DENTATOOL_PUBLISHED_PASSWORDS)
+except Unusable as unusable:
+    sys.exit(f"DENTATOOL_PUBLISHED_PASSWORDS: {unusable}")
 
 # Days that the trail is kept, by class; defaults and bounds: protection/audit/retention.py.
 DENTATOOL_KEEP_DAYS = {
