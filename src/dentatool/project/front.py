@@ -13,7 +13,7 @@ import struct
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from queue import LifoQueue
@@ -22,6 +22,7 @@ from typing import Any
 from django.db import connections
 
 from dentatool.project.sending import Sender
+from dentatool.values.proxies import Network, client_address
 
 # Threads that wait for bodies. One address may occupy some of them, never all.
 WAITING_THREADS = 64
@@ -30,6 +31,7 @@ PER_ADDRESS = 16
 KEPT_BYTES = 6_000_000
 MOST_BYTES = 64_000_000
 STALLED_S = float(os.environ.get("DENTATOOL_STALL_S", "30"))
+PEER = "dentatool.peer"  # in the environ: who is connected to us, which may be a proxy
 ARRIVAL = "dentatool.arrival"  # in the environ: "incomplete", "too_large" or "too_many"; absent when all is well
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -41,8 +43,9 @@ _TCP_LAST_DATA_RECEIVED_MS = 8 + 11 * 4  # where it stands in Linux' struct tcp_
 class Front:
     """A WSGI application around Django's."""
 
-    def __init__(self, application: Application, desks: int) -> None:
+    def __init__(self, application: Application, desks: int, proxies: Sequence[Network] = ()) -> None:
         self._application = application
+        self._proxies = proxies
         self._bodies = _Bodies()
         self._sender = Sender()
         self._desks: LifoQueue[Any] = LifoQueue()  # the last one used has what it needs in the caches
@@ -52,6 +55,9 @@ class Front:
             self._desks.put(desk)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        # Here once, so that nothing behind has to ask: limits, sessions and the trail read REMOTE_ADDR and no header.
+        peer = environ[PEER] = environ.get("REMOTE_ADDR", "")
+        environ["REMOTE_ADDR"] = client_address(peer, environ.get("HTTP_X_FORWARDED_FOR", ""), self._proxies)
         if environ["REQUEST_METHOD"] not in _BODYLESS:
             self._bodies.fetch(environ)
         with self._desk():
@@ -94,7 +100,7 @@ class _Bodies:
                 self._refuse(environ, "too_many")
                 return
             self._waiting[address] += 1
-            self._since[threading.get_ident()] = time.monotonic(), address
+            self._since[threading.get_ident()] = time.monotonic(), environ.get(PEER, address)
         try:
             body, missing = _read(environ["wsgi.input"], int(length))
         finally:

@@ -11,6 +11,7 @@ from environs import env
 from dentatool.kit import csp
 from dentatool.kit.post_office import PostOfficeError, post_office
 from dentatool.protection.published import Unusable, published_passwords
+from dentatool.values.proxies import trusted_networks
 
 BASE = Path(__file__).resolve().parents[1]
 MODE = env.str("DENTATOOL_MODE", "development")
@@ -159,6 +160,11 @@ DENTATOOL_SECURITY_CONTACT = env.str("DENTATOOL_SECURITY_CONTACT", "")
 DENTATOOL_API_PER_MINUTE = env.int("DENTATOOL_API_PER_MINUTE", 600)
 if not 10 <= DENTATOOL_API_PER_MINUTE <= 6000:
     sys.exit("DENTATOOL_API_PER_MINUTE muss zwischen 10 und 6000 liegen.")
+# Our own proxies, whose word about the address of a connection is taken (values/proxies); nobody else's is.
+try:
+    DENTATOOL_TRUSTED_PROXIES = trusted_networks(env.list("DENTATOOL_TRUSTED_PROXIES", []))
+except ValueError as unusable:
+    sys.exit(f"DENTATOOL_TRUSTED_PROXIES: {unusable}")
 ALLOWED_HOSTS = env.list("DENTATOOL_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 # What links in e-mails begin with: never taken from a request, whose sender could name another place.
 DENTATOOL_URL = env.str("DENTATOOL_URL", f"https://{ALLOWED_HOSTS[0]}:{env.str('DENTATOOL_PORT', '8443')}").rstrip("/")

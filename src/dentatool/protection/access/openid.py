@@ -34,7 +34,7 @@ from dentatool.protection.access.internal.entering import Entrance, enter_by_pro
 from dentatool.protection.access.internal.envelopes import seal, unseal
 from dentatool.protection.access.internal.id_token import Claims, TokenRefused, judge
 from dentatool.protection.access.internal.identity import IdentityLink, IdentityProvider, subject_key
-from dentatool.protection.access.internal.limits import PROVIDER_NETWORK, TooManyAttempts, count, network_of
+from dentatool.protection.access.internal.limits import PROVIDER_NETWORK, TooManyAttempts, count, counted_network
 from dentatool.protection.access.internal.models import Account, Ending, Session, sign_in_key
 from dentatool.protection.access.internal.sessions import ABSOLUTE_END, origin_of
 from dentatool.protection.audit import record_event
@@ -131,7 +131,7 @@ def sign_in_by_provider(request: HttpRequest, lab_id: UUID, note: str) -> Entere
 
     Raises SignInRefused (already in the trail), TooManyAttempts, and Http404 where no provider is in use.
     """
-    if count(PROVIDER_NETWORK.of(network_of(request))) is not None:
+    if count(PROVIDER_NETWORK.of(counted_network(request))) is not None:
         raise TooManyAttempts
     facts: dict[str, Any] = {"origin": origin_of(request), "request_id": request.request_id}  # type: ignore[attr-defined]
     with laboratory(lab_id, **facts):

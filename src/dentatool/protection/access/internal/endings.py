@@ -142,7 +142,7 @@ def is_news_that_used_elsewhere(session_id: UUID, origin: str, elsewhere: list[s
 
 
 def origin_of(request: HttpRequest) -> str:
-    """The address of the connection itself: headers are the client's claim, not a fact."""
+    """The address of the connection; behind our own proxy the one that it names (project/front). Never a bare claim."""
     return str(request.META.get("REMOTE_ADDR", ""))
 
 

@@ -25,8 +25,8 @@ from dentatool.protection.access.internal.limits import (
     Counted,
     TooManyAttempts,
     count,
+    counted_network,
     give_back,
-    network_of,
 )
 from dentatool.protection.access.internal.models import Account, Factor, Level, Session, sign_in_key
 from dentatool.protection.access.internal.sessions import (
@@ -106,7 +106,7 @@ def _budget(request: HttpRequest, key: bytes, device: str | None) -> list[Counte
     """Which counts a try belongs to. A known device has its own, so that no stranger can use up its person's."""
     if device is not None:
         return [DEVICE.of(key, device)]
-    return [PLATFORM.of("all"), NETWORK.of(network_of(request)), ACCOUNT.of(key)]
+    return [PLATFORM.of("all"), NETWORK.of(counted_network(request)), ACCOUNT.of(key)]
 
 
 def _accounts_named(key: bytes) -> list[_Candidate]:
@@ -150,7 +150,7 @@ def _until_factor_is_due(account: Account) -> timedelta:
 
 def sign_in_by_passkey(request: HttpRequest, note: str, answer: str) -> Entrance | None:
     """A passkey as the only step: whose it is, the passkey says; the device has verified the person. None: refused."""
-    if first_question(lambda: count(PASSKEY_NETWORK.of(network_of(request)))) is not None:
+    if first_question(lambda: count(PASSKEY_NETWORK.of(counted_network(request)))) is not None:
         raise TooManyAttempts
     try:
         found = passkeys.whose(passkeys.credential_id_in(answer))

@@ -14,7 +14,7 @@ from django.utils import timezone
 from dentatool.protection.access.internal.deciding import NotPossible, account_to_decide, role_to_give
 from dentatool.protection.access.internal.endings import origin_of
 from dentatool.protection.access.internal.hashing import hash_password
-from dentatool.protection.access.internal.limits import BAD_LINK, count, network_of
+from dentatool.protection.access.internal.limits import BAD_LINK, count, counted_network
 from dentatool.protection.access.internal.models import AccessLink, Account, sign_in_key
 from dentatool.protection.access.internal.passwords import require_strong
 from dentatool.protection.access.internal.roles import Role
@@ -126,7 +126,7 @@ def note_bad_link(request: HttpRequest) -> None:
 
     Not for every one of a flood: the answer stays the same, and a token is not guessed in any number of tries.
     """
-    if count(BAD_LINK.of(network_of(request))) is None:
+    if count(BAD_LINK.of(counted_network(request))) is None:
         record_platform_event("authn_token_reuse", origin=origin_of(request), kind=AccessLink.Purpose.INVITE.value)
 
 

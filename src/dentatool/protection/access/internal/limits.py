@@ -107,8 +107,11 @@ def give_back(*counted: Counted) -> None:
         cursor.execute("select protection.door_give_back_attempts(%s::uuid[])", [[each.id for each in counted]])
 
 
-def network_of(request: HttpRequest) -> str:
-    """The network a connection comes from: an IPv4 address, or the /64 that one IPv6 customer has to themselves."""
+def counted_network(request: HttpRequest) -> str:
+    """What one customer of a provider has to themselves: an IPv4 address, or a /64 of IPv6.
+
+    Narrower than `values.device.network_of`, which tells whether somebody moved.
+    """
     try:
         address = ip_address(origin_of(request))
     except ValueError:

@@ -20,8 +20,8 @@ from dentatool.protection.access.internal.limits import (
     RESET,
     TooManyAttempts,
     count,
+    counted_network,
     give_back,
-    network_of,
 )
 from dentatool.protection.access.internal.models import AccessLink, Account, Ending, Session, sign_in_key
 from dentatool.protection.access.internal.sessions import first_question, origin_of
@@ -95,7 +95,7 @@ def ask_reset(request: HttpRequest, sign_in_name: str) -> None:
     The worker finds out and writes the e-mail. Raises TooManyAttempts.
     """
     key = sign_in_key(sign_in_name)
-    budget = [PLATFORM.of("all"), NETWORK.of(network_of(request)), RESET.of(key)]
+    budget = [PLATFORM.of("all"), NETWORK.of(counted_network(request)), RESET.of(key)]
     spent = first_question(lambda: count(*budget))
     if spent is not None and spent.limit in (NETWORK, PLATFORM):
         raise TooManyAttempts

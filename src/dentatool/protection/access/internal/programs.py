@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 
 from dentatool.protection.access.internal.endings import origin_of, still_good, watch_answer
-from dentatool.protection.access.internal.limits import count, network_of, of_programs
+from dentatool.protection.access.internal.limits import count, counted_network, of_programs
 from dentatool.protection.access.internal.roles import Permission, permissions_of
 from dentatool.protection.access.internal.sessions import COOKIE
 from dentatool.protection.access.problems import problem
@@ -181,7 +181,7 @@ def _too_often(request: HttpRequest, found: Found | None) -> HttpResponse | None
     if "Authorization" not in request.headers:
         return None
     of_token, of_network, of_wrong = of_programs()
-    network = network_of(request)
+    network = counted_network(request)
     is_wrong = found is None or not found.is_live
     tries = (of_wrong.of(network),) if is_wrong else (of_network.of(network), of_token.of(str(found.token_id)))  # type: ignore[union-attr]
     if count(*tries) is None:
