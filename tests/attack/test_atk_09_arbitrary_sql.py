@@ -422,6 +422,7 @@ def test_the_only_definer_functions_are_the_known_ones_with_a_fixed_search_path(
         ("door_open_session", "dentatool_doors", "search_path=pg_catalog"),
         ("door_still_good", "dentatool_doors", "search_path=pg_catalog"),
         ("door_take_reset_requests", "dentatool_doors", "search_path=pg_catalog"),
+        ("door_tally", "dentatool_doors", "search_path=pg_catalog"),
         ("expire_entries", "dentatool_owner", "search_path=pg_catalog"),
         ("expire_platform_events", "dentatool_owner", "search_path=pg_catalog"),
         ("lab", "dentatool_owner", "search_path=pg_catalog"),

@@ -79,13 +79,14 @@ def line(live_server):
 class Download:
     """A slow reader in the middle of a large answer."""
 
-    def __init__(self, server, address, session):
+    def __init__(self, server, address, session="", said=""):
         plain = socket.socket()
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32_768)
         plain.connect(("localhost", server.port))
         self._link = trusting().wrap_socket(plain, server_hostname="localhost")
         self._link.settimeout(10)
-        request = f"GET {address} HTTP/1.1\r\nHost: localhost:{server.port}\r\nCookie: {COOKIE}={session}\r\n\r\n"
+        who = said or f"Cookie: {COOKIE}={session}"
+        request = f"GET {address} HTTP/1.1\r\nHost: localhost:{server.port}\r\n{who}\r\n\r\n"
         self._link.sendall(request.encode())
         self.head = b""
         while b"\r\n\r\n" not in self.head:

@@ -12,6 +12,7 @@ import pytest
 from billing.conftest import make_order
 from dentatool.orders.models import Order
 from dentatool.practices.models import Dentist, Practice
+from dentatool.protection.access.sessions import Ending, end_everything_of
 from dentatool.protection.audit import Entry
 from dentatool.protection.audit.refusals import collected_in, note_refusal
 from dentatool.protection.tenancy.internal import passes
@@ -240,3 +241,40 @@ def test_every_page_tells_browsers_where_to_report(anna):
     assert "report-uri /csp-bericht/" in answer.headers["Content-Security-Policy"]
     assert "report-to csp" in answer.headers["Content-Security-Policy"]
     assert answer.headers["Reporting-Endpoints"] == 'csp="/csp-bericht/"'
+
+
+def test_who_asks_for_thousands_of_ids_is_seen_and_does_not_fill_the_trail(anna, superuser):
+    """The first of an hour with their addresses, then one each time the number has grown tenfold."""
+    program, asked = anna.program(), [uuid4() for _ in range(120)]
+
+    assert {program.get(f"orders/{pk}").status_code for pk in asked} == {404}
+
+    found = events(anna, "malicious_direct_reference")
+    assert [facts["path"] for facts in found[:30]] == [f"/api/v1/orders/{pk}" for pk in asked[:30]]
+    assert [facts.get("count") for facts in found] == [None] * 29 + [30, 100]
+    # The next hour begins anew, for this person, and nothing else of theirs was kept back meanwhile.
+    assert anna.program(may=[]).get("orders").status_code == 403
+    assert len(events(anna, "authz_fail")) == 1
+    superuser.execute("update protection_attempt set since = since - interval '1 hour'")
+    assert program.get(f"orders/{asked[0]}").status_code == 404
+    assert len(events(anna, "malicious_direct_reference")) == 32
+
+
+def test_what_one_person_is_refused_hides_nothing_of_another(anna):
+    one, other = anna.client("owner"), anna.client("office")
+    for _ in range(40):
+        one.get(f"/auftraege/{uuid4()}/")
+
+    other.get(f"/auftraege/{uuid4()}/")
+
+    assert len(events(anna, "malicious_direct_reference")) == 31
+
+
+def test_a_dead_token_in_a_program_that_nobody_switched_off_does_not_fill_the_trail(anna):
+    program = anna.program()
+    with anna.at_work():
+        end_everything_of(anna.owner.id, Ending.TEAM)
+
+    assert {program.get("orders").status_code for _ in range(50)} == {401}
+
+    assert len(events(anna, "authn_token_reuse")) == 30

@@ -15,6 +15,7 @@ from dentatool.protection.access import Account, Permission, page
 from dentatool.protection.access.internal import gate
 from dentatool.protection.access.internal.drafts import Draft, keep_draft
 from dentatool.protection.access.internal.models import AccessLink, ApiToken, Session
+from dentatool.protection.access.people import LaboratoryRole
 from dentatool.protection.access.sessions import Ending, end_everything_of
 from dentatool.protection.audit import Entry
 from harness.laboratories import nobody_client
@@ -41,7 +42,11 @@ def long_work(request):
 
 
 meanwhile: list = []
-urlpatterns = [path("", include("dentatool.project.urls")), path("lange/", long_work)]
+urlpatterns = [
+    path("", include("dentatool.project.urls")),
+    path("lange/", long_work),
+    path("lange/auftraege/", page(Permission.ORDERS_CHANGE)(long_work.__wrapped__)),
+]
 
 
 def events_of(lab):
@@ -243,7 +248,7 @@ def test_everything_of_an_account_ends_at_once_and_nothing_of_others(anna):
 @pytest.fixture
 def long_requests(monkeypatch):
     """Every request counts as one that took long."""
-    monkeypatch.setattr("dentatool.protection.access.internal.gate.LONG_S", 0)
+    monkeypatch.setattr("dentatool.protection.access.internal.endings.LONG_S", 0)
     meanwhile.clear()
     with override_settings(ROOT_URLCONF=__name__):
         yield meanwhile
@@ -270,6 +275,27 @@ def test_a_request_during_which_the_access_ends_stores_and_answers_nothing(anna,
     assert (answer.status_code, answer.content) == (302, b"")
     with anna.at_work():
         assert not Draft.objects.exists()
+
+
+def test_a_request_during_which_the_right_to_it_goes_stores_and_answers_nothing(anna, long_requests):
+    """A role of the laboratory's own is narrowed: its people stay signed in, and what they no longer may is not done."""
+    with anna.at_work():
+        LaboratoryRole.objects.create(key="eigene-annahme", name="Annahme", permissions=["orders:change"])
+        Account.objects.filter(pk=anna.technician.id).update(role="eigene-annahme")
+    client = anna.client("technician")
+
+    def narrow():
+        with anna.at_work():
+            LaboratoryRole.objects.filter(key="eigene-annahme").update(permissions=[])
+        connection.close()
+
+    long_requests.append(narrow)
+    answer = client.get("/lange/auftraege/")
+
+    assert (answer.status_code, answer.content) == (302, b"")
+    with anna.at_work():
+        assert not Draft.objects.exists()
+    assert client.get("/lange/").status_code == 200  # signed in all the same
 
 
 def test_the_session_in_which_a_person_changed_the_password_is_spared(anna):

@@ -19,7 +19,6 @@ from dentatool.protection.access.internal.endings import (
     end_everything_of,
     end_session,
     live_sessions,
-    watch_answer,
 )
 from dentatool.protection.access.internal.models import Ending, Session
 from dentatool.protection.access.internal.sessions import mark_confirmed, renew_session
@@ -36,5 +35,4 @@ __all__ = [
     "live_sessions",
     "mark_confirmed",
     "renew_session",
-    "watch_answer",
 ]

@@ -59,7 +59,8 @@ GRANT CREATE ON SCHEMA protection TO dentatool_doors;
 SET LOCAL ROLE dentatool_doors;
 
 -- A function whose columns change has to be dropped first.
-DROP FUNCTION IF EXISTS protection.door_open_session(bytea, boolean), protection.door_find_token(bytea);
+DROP FUNCTION IF EXISTS protection.door_open_session(bytea, boolean), protection.door_find_token(bytea),
+    protection.door_still_good(uuid[], uuid[]);
 
 -- Door 1: accounts by the keyed hash of a sign-in name.
 CREATE OR REPLACE FUNCTION protection.door_find_accounts(wanted bytea)
@@ -161,6 +162,7 @@ BEGIN
         RETURN;
     END IF;
     IF is_live AND (last_used IS NULL OR last_used < now() - interval '1 minute') THEN
+        PERFORM set_config('synchronous_commit', 'off', true); -- as in door 2
         UPDATE public.protection_apitoken t SET last_used_at = now() WHERE t.id = token_id AND t.token_hash = wanted;
     END IF;
     RETURN NEXT;
@@ -282,21 +284,35 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
     WHERE s.token_hash = wanted
 $$;
 
--- Door 14: which of these sessions and API tokens are still good. Asked while something is being sent to them.
-CREATE OR REPLACE FUNCTION protection.door_still_good(labs uuid[], ids uuid[]) RETURNS SETOF uuid
+-- Door 14: which of these sessions and API tokens are still good for what they were served for ("": for being there at
+-- all). Asked while something is being sent to them, and at the end of a long request.
+CREATE OR REPLACE FUNCTION protection.door_still_good(labs uuid[], ids uuid[], needs text[]) RETURNS SETOF int
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
-    SELECT s.id FROM unnest(labs, ids) AS asked (lab, id)
+    SELECT asked.place FROM unnest(labs, ids, needs) WITH ORDINALITY AS asked (lab, id, needed, place)
     JOIN public.protection_session s ON s.lab_id = asked.lab AND s.id = asked.id
     JOIN public.protection_account a ON a.lab_id = s.lab_id AND a.id = s.account_id
     JOIN public.protection_laboratory l ON l.id = s.lab_id
     WHERE s.ended_at IS NULL AND s.expires_at > now() AND a.active AND l.active
       AND s.started_at > coalesce(a.access_ended_at, '-infinity')
+      AND asked.needed = ANY (protection.permissions_of(a.lab_id, a.role) || '{"",account:own}')
     UNION ALL
-    SELECT t.id FROM unnest(labs, ids) AS asked (lab, id)
+    SELECT asked.place FROM unnest(labs, ids, needs) WITH ORDINALITY AS asked (lab, id, needed, place)
     JOIN public.protection_apitoken t ON t.lab_id = asked.lab AND t.id = asked.id
     JOIN public.protection_account a ON a.lab_id = t.lab_id AND a.id = t.account_id
     JOIN public.protection_laboratory l ON l.id = t.lab_id
     WHERE t.ended_at IS NULL AND t.expires_at > now() AND a.active AND l.active
+      AND ARRAY[asked.needed, 'api:use'] <@ protection.permissions_of(a.lab_id, a.role)
+$$;
+
+-- Door 15: count so many more of this, and say how many those within its time are now. Refuses nothing.
+CREATE OR REPLACE FUNCTION protection.door_tally(what uuid, more integer, window_s integer) RETURNS int
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog AS $$
+    INSERT INTO public.protection_attempt AS a (id, count, since, blocks, blocked_until)
+    VALUES (what, more, clock_timestamp(), 0, NULL)
+    ON CONFLICT (id) DO UPDATE SET
+        count = more + CASE WHEN a.since > clock_timestamp() - make_interval(secs => window_s) THEN a.count ELSE 0 END,
+        since = CASE WHEN a.since > clock_timestamp() - make_interval(secs => window_s) THEN a.since ELSE clock_timestamp() END
+    RETURNING a.count
 $$;
 
 REVOKE ALL ON FUNCTION protection.door_find_accounts(bytea), protection.door_open_session(bytea, boolean),
@@ -304,17 +320,19 @@ REVOKE ALL ON FUNCTION protection.door_find_accounts(bytea), protection.door_ope
     protection.door_give_back_attempts(uuid[]), protection.door_note_refusal(bytea, boolean, text, text),
     protection.door_ask_reset(bytea, boolean), protection.door_take_reset_requests(),
     protection.door_find_link(bytea), protection.door_find_token(bytea),
-    protection.door_dead_session(bytea), protection.door_still_good(uuid[], uuid[]),
+    protection.door_dead_session(bytea), protection.door_still_good(uuid[], uuid[], text[]),
+    protection.door_tally(uuid, integer, integer),
     protection.door_laboratories(), protection.door_due_labs() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION protection.door_find_accounts(bytea), protection.door_open_session(bytea, boolean),
     protection.door_find_link(bytea), protection.door_find_token(bytea), protection.door_find_passkey(bytea),
     protection.door_count_attempts(uuid[], integer[], integer[], integer[]), protection.door_give_back_attempts(uuid[]),
     protection.door_note_refusal(bytea, boolean, text, text), protection.door_ask_reset(bytea, boolean),
-    protection.door_dead_session(bytea), protection.door_still_good(uuid[], uuid[]) TO dentatool_app;
+    protection.door_dead_session(bytea), protection.door_still_good(uuid[], uuid[], text[]),
+    protection.door_tally(uuid, integer, integer) TO dentatool_app;
 GRANT EXECUTE ON FUNCTION protection.door_count_attempts(uuid[], integer[], integer[], integer[]),
     protection.door_give_back_attempts(uuid[]) TO dentatool_practice; -- they too prove who they are
 -- Asked in the middle of a request, where the people of a practice are in a role of their own.
-GRANT EXECUTE ON FUNCTION protection.door_still_good(uuid[], uuid[]) TO dentatool_practice;
+GRANT EXECUTE ON FUNCTION protection.door_still_good(uuid[], uuid[], text[]) TO dentatool_practice;
 GRANT EXECUTE ON FUNCTION protection.door_laboratories(), protection.door_due_labs(),
     protection.door_take_reset_requests() TO dentatool_worker;
 

@@ -1,6 +1,7 @@
 """How sessions end, and everything else by which an account could still act."""
 
 import hashlib
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -29,7 +30,9 @@ ENDED_IN_WORDS = {
     Ending.FACTOR: "Ihre Anmeldemittel wurden geändert. Bitte melden Sie sich neu an.",
     Ending.PASSWORD: "Ihr Passwort wurde geändert. Bitte melden Sie sich neu an.",
 }
-Holder = tuple[UUID, UUID]
+LONG_S = 0.5  # a request that took longer looks again whether its access still lasts
+# Laboratory, session or API token, and the permission by which it is served ("": none is needed).
+Holder = tuple[UUID, UUID, str]
 _BY_ITSELF = (Ending.IDLE, Ending.ABSOLUTE)
 
 
@@ -74,17 +77,24 @@ def live_sessions() -> QuerySet[Session]:
 
 
 def still_good(holders: set[Holder]) -> set[Holder]:
-    """Of these sessions and API tokens, each with its laboratory, those that may go on. Works with and without a pass."""
-    labs, ids = [lab for lab, _id in holders], [holder_id for _lab, holder_id in holders]
+    """Those that may go on with what they are being served. Works with and without a pass."""
+    asked = list(holders)
     with connection.cursor() as cursor:
-        cursor.execute("select * from protection.door_still_good(%s::uuid[], %s::uuid[])", [labs, ids])
-        found = {holder_id for (holder_id,) in cursor.fetchall()}
-    return {holder for holder in holders if holder[1] in found}
+        cursor.execute(
+            "select * from protection.door_still_good(%s::uuid[], %s::uuid[], %s::text[])",
+            [list(each) for each in zip(*asked, strict=True)],
+        )
+        return {asked[place - 1] for (place,) in cursor.fetchall()}
 
 
-def watch_answer(request: HttpRequest, lab_id: UUID, holder_id: UUID) -> None:
-    """Say to which session or API token the answer goes: a large one breaks off when that ends (project/sending.py)."""
-    request.META["dentatool.sent_to"] = (lab_id, holder_id), still_good
+def has_ended_since(begun: float, holder: Holder) -> bool:
+    """Whether the access was ended, or the right taken, while a long request was at work. A short one is not asked."""
+    return time.monotonic() - begun > LONG_S and not still_good({holder})
+
+
+def watch_answer(request: HttpRequest, holder: Holder) -> None:
+    """Say to whom the answer goes: a large one breaks off when their access ends (project/sending.py)."""
+    request.META["dentatool.sent_to"] = holder, still_good
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,14 +23,15 @@ from dentatool.protection.access.internal.endings import (
     ENDED_IN_WORDS,
     dead_session,
     end_moved,
+    has_ended_since,
     is_in_other_hands,
     is_news_that_used_elsewhere,
     note_use_after_end,
     origin_of,
-    still_good,
     watch_answer,
 )
 from dentatool.protection.access.internal.models import Level
+from dentatool.protection.access.internal.noting import note_missing_record, worth_writing
 from dentatool.protection.access.internal.outages import AWAY, UNCERTAIN, Words, sqlstate, words_for
 from dentatool.protection.access.internal.programs import refuse_program, serve_program
 from dentatool.protection.access.internal.roles import PUBLIC, Permission
@@ -52,9 +53,8 @@ from dentatool.protection.vault import DecryptError
 log = logging.getLogger("dentatool.gate")
 View = Callable[..., HttpResponse]
 
-# SQLSTATEs of protection/tenancy and protection/audit → name of the security event (OWASP vocabulary).
-LONG_S = 0.5  # a request that took longer looks again whether its person may still do this
 _SAFE = ("GET", "HEAD", "OPTIONS")
+# SQLSTATEs of protection/tenancy and protection/audit → name of the security event (OWASP vocabulary).
 _REFUSALS = {
     "DT001": "ctx_forged",
     "DT002": "ctx_forged",
@@ -135,6 +135,7 @@ class Gate:
         request.request_id = uuid4().hex  # type: ignore[attr-defined]
         request.after_rollback = []  # type: ignore[attr-defined]
         request.is_done = False  # type: ignore[attr-defined]
+        request.served_by = ""  # type: ignore[attr-defined]  # the permission that the page needed
         request.keeps_refusal = False  # type: ignore[attr-defined]  # a wrong code is refused, and counted
         request.dead, request.draft_sent = None, ""  # type: ignore[attr-defined]
         with collected_in(request.after_rollback):  # type: ignore[attr-defined]
@@ -156,9 +157,7 @@ class Gate:
                 response = self._refuse(request, refused)
         for failure in unreadable:  # the page said „nicht lesbar“ in its place
             request.after_rollback.append(("decrypt_fail", {"path": request.path, "where": str(failure)}))  # type: ignore[attr-defined]
-        if _asked_for_a_record(request, response):
-            # Another laboratory's, or none at all: the note says as little as the answer.
-            request.after_rollback.append(("malicious_direct_reference", {"path": request.path}))  # type: ignore[attr-defined]
+        note_missing_record(request, response)
         self._record_refusals(request, row)
         return _with_cookie(request, response)
 
@@ -200,22 +199,17 @@ class Gate:
             if person.elsewhere and is_news_that_used_elsewhere(person.session_id, person.origin, person.elsewhere):
                 request.after_rollback.append(("session_parallel", {"account": person.id}))  # type: ignore[attr-defined]
             response = self.get_response(request)
-            if time.monotonic() - begun > LONG_S and self._is_over_meanwhile(request):
+            holder = person.lab_id, person.session_id, request.served_by  # type: ignore[attr-defined]
+            if getattr(request, "session_token", None) is None and has_ended_since(begun, holder):  # not by itself
                 transaction.set_rollback(True)
                 return _to_sign_in(request)
-            watch_answer(request, person.lab_id, person.session_id)
+            watch_answer(request, holder)
             if response.status_code < 400 and request.draft_sent:  # type: ignore[attr-defined]
                 drop_draft(person.id, request.draft_sent)  # type: ignore[attr-defined]
             if response.status_code >= 400 and not request.keeps_refusal:  # type: ignore[attr-defined]
                 transaction.set_rollback(True)
             request.is_done = response.status_code < 400  # type: ignore[attr-defined]
             return response
-
-    @staticmethod
-    def _is_over_meanwhile(request: HttpRequest) -> bool:
-        """Whether this person's access was ended while the request was at work. Not: ended by the request itself."""
-        person = request.person  # type: ignore[attr-defined]
-        return getattr(request, "session_token", None) is None and not still_good({(person.lab_id, person.session_id)})
 
     def process_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
         """Before each view: what declares nothing is not served; then who, then whether they may."""
@@ -244,6 +238,7 @@ class Gate:
                 "Ihr Konto darf diese Seite nicht öffnen.",
                 "Bitten Sie die Inhaberin oder den Inhaber des Labors um das Recht.",
             )
+        request.served_by = str(permission)  # type: ignore[attr-defined]
         if view.page_fresh and not request.person.is_fresh:  # type: ignore[attr-defined]
             return _to_confirmation(request)
         return None
@@ -316,7 +311,7 @@ class Gate:
             if event.startswith("ctx_") or event == "decrypt_fail":
                 record_platform_event(event, request=request.request_id)  # type: ignore[attr-defined]
         with laboratory(row[1], actor=row[2], origin=origin_of(request), request_id=request.request_id):  # type: ignore[attr-defined]
-            for event, facts in request.after_rollback:  # type: ignore[attr-defined]
+            for event, facts in worth_writing(row[2], request.after_rollback):  # type: ignore[attr-defined]
                 record_event(event, **facts)
 
 
@@ -363,12 +358,6 @@ def _with_cookie(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 def _has_come_far_enough(person: Person, view: View) -> bool:
     """Whoever still owes the second factor is served only what belongs to giving it."""
     return person.level == Level.FULL or view.page_level == Level.HALF  # type: ignore[attr-defined]
-
-
-def _asked_for_a_record(request: HttpRequest, response: HttpResponse) -> bool:
-    """Whether a well-formed id in the address was answered with "not there"."""
-    match = request.resolver_match
-    return response.status_code == 404 and match is not None and any(isinstance(v, UUID) for v in match.kwargs.values())
 
 
 def _take_out_draft(request: HttpRequest) -> None:

@@ -65,6 +65,7 @@ RESET = Limit("reset", 3, 15 * _MINUTE, 60 * _MINUTE)
 PASSKEY_NETWORK = Limit("passkey-network", 60, _MINUTE, _MINUTE)
 PROVIDER_NETWORK = Limit("provider-network", 60, _MINUTE, _MINUTE)
 BAD_LINK = Limit("bad-link", 20, _MINUTE, _MINUTE)
+NOTED = Limit("noted", 30, 60 * _MINUTE, 60 * _MINUTE)
 ONCE = Limit("once", 1, 24 * 60 * _MINUTE, 24 * 60 * _MINUTE)
 _NOTED = {"network", "platform", "passkey-network", "wrong-token", "token", "token-network"}  # when a block begins
 
@@ -96,6 +97,17 @@ def count(*counted: Counted) -> Counted | None:
     if answer < 0 and refused.limit.name in _NOTED:
         record_platform_event("excess_rate_limit_exceeded", limit=refused.limit.name)
     return refused
+
+
+def tally(counted: Counted, more: int) -> int:
+    """Count so many more and refuse nothing: how many there are within the time of its limit."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select protection.door_tally(%s, %s, %s)",
+            [counted.id, more, int(counted.limit.window.total_seconds())],
+        )
+        (number,) = cursor.fetchone()
+    return int(number)
 
 
 def give_back(*counted: Counted) -> None:

@@ -13,8 +13,9 @@ from uuid import UUID
 from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 
-from dentatool.protection.access.internal.endings import origin_of, still_good, watch_answer
+from dentatool.protection.access.internal.endings import has_ended_since, origin_of, watch_answer
 from dentatool.protection.access.internal.limits import count, counted_network, of_programs
+from dentatool.protection.access.internal.noting import note_missing_record
 from dentatool.protection.access.internal.roles import Permission, permissions_of
 from dentatool.protection.access.internal.sessions import COOKIE
 from dentatool.protection.access.problems import problem
@@ -40,7 +41,6 @@ OFFERED = (
     Permission.BILLING_ISSUE,
     Permission.BILLING_CANCEL,
 )
-LONG_S = 0.5  # a request that took longer looks again whether its token still lives
 # Headers with which other platforms let a client choose the tenant. Here only the token does.
 _CLAIMS = ("X-Tenant", "X-Tenant-Id", "X-Lab-Id", "X-Laboratory", "X-Organization-Id")
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -122,9 +122,7 @@ def serve_program(gate: "Gate", request: HttpRequest) -> HttpResponse:
         response = _serve_inside(gate, request, found)
     except DatabaseError as error:
         response = gate._refuse(request, error)
-    if response.status_code == 404 and request.resolver_match is not None:
-        # Another laboratory's, or none at all: the note says as little as the answer.
-        request.after_rollback.append(("malicious_direct_reference", {"path": request.path}))  # type: ignore[attr-defined]
+    note_missing_record(request, response)
     gate._record_refusals(request, row)
     return response
 
@@ -136,6 +134,7 @@ def refuse_program(request: HttpRequest, permission: Any) -> HttpResponse | None
     if isinstance(permission, dict):  # what no operation is declared for, the view answers with 405
         permission = permission.get(request.method, Permission.API_USE)
     if permission in request.permissions:  # type: ignore[attr-defined]
+        request.served_by = str(permission)  # type: ignore[attr-defined]
         return None
     request.after_rollback.append(("authz_fail", {"path": request.path, "permission": str(permission)}))  # type: ignore[attr-defined]
     return problem(
@@ -159,10 +158,11 @@ def _serve_inside(gate: "Gate", request: HttpRequest, found: Found) -> HttpRespo
             response = problem(403, "Anderes Labor", "Das Labor folgt allein aus dem Zugangsschlüssel.")
         else:
             response = gate.get_response(request)
-        holder = found.lab_id, found.token_id
-        if time.monotonic() - begun > LONG_S and not still_good({holder}):
+        holder = found.lab_id, found.token_id, request.served_by or Permission.API_USE  # type: ignore[attr-defined]
+        if has_ended_since(begun, holder):
+            request.after_rollback.append(("authn_token_reuse", {"token": found.token_id}))  # type: ignore[attr-defined]
             response = _unknown(request)
-        watch_answer(request, *holder)
+        watch_answer(request, holder)
         if response.status_code >= 400:
             transaction.set_rollback(True)
         request.is_done = response.status_code < 400  # type: ignore[attr-defined]
