@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from dentatool.kit.models import Job
 from dentatool.protection.access import Permission
 from dentatool.protection.tenancy import laboratory
 from dentatool.protection.tenancy.internal.passes import Pass, sign
@@ -243,6 +244,14 @@ STATEMENTS = [
     "insert into protection_identityprovider (id, lab_id, issuer, client_id, client_secret, email_domain, strong_contexts,"
     " active, authorization_endpoint, token_endpoint, jwks_uri, sends_secret_in_form, names_itself)"
     " values (gen_random_uuid(), '{lab}', 'https://mine.example', 'x', '', '', '', true, '', '', '', false, false)",
+    "update protection_laboratory set factor_rule = 'optional'",
+    "update protection_laboratory set idle_minutes = 60",
+    "insert into kit_job (id, lab_id, name, facts, actor_id, run_at, attempts, state, last_error)"
+    " values (gen_random_uuid(), '{lab}', 'trail.export', '{{}}', '{owner}', now(), 0, 'waiting', '')",
+    "insert into kit_job (id, lab_id, name, facts, actor_id, run_at, attempts, state, last_error)"
+    " values (gen_random_uuid(), '{lab}', 'trail.export', '{{}}', null, now(), 0, 'waiting', '')",
+    "update kit_job set actor_id = '{owner}'",
+    "update kit_job set facts = '{{\"export\": \"another\"}}'",
     "insert into protection_factor (id, lab_id, account_id, kind, label, secret, counter, failed_count)"
     " values (gen_random_uuid(), '{lab}', '{owner}', 'passkey', '\\x01', '\\x01', 0, 0)",
 ]  # fmt: skip
@@ -256,6 +265,7 @@ def test_no_statement_gives_more_rights(statement, who, stage, app_connection, s
         from dentatool.protection.access.internal.models import Session
 
         Session.objects.filter(account_id=stage.lab.owner.id).update(ended_at="2026-01-01T00:00:00Z")
+        Job.objects.create(name="kit.send_mail", facts={"mail": str(uuid4())})
     lab, me = stage.lab.lab_id, stage.lab.member(who).id
     before = sessions_and_rows(superuser, lab)
     signed = sign(Pass(lab, me), backend_pid=app_connection.info.backend_pid)

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from dentatool.kit import jobs
 from dentatool.kit.models import Job
+from dentatool.protection.tenancy import laboratory
 
 # A run has hundreds of laboratories in the end; a worker goes round all of them.
 pytestmark = pytest.mark.alone
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.alone
 @pytest.mark.slow
 def test_the_worker_takes_jobs_of_every_laboratory_cleans_up_and_ends_cleanly_when_told(anna, bert):
     for lab in (anna, bert):
-        with lab.at_work():
+        with laboratory(lab.lab_id):
             Job.objects.create(name="kit-test.not-registered")
             Job.objects.create(name="kit-test.old", state="done", finished_at=timezone.now() - 2 * jobs.KEPT_DONE)
     worker = subprocess.Popen(

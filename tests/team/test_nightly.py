@@ -13,6 +13,7 @@ from django.utils import timezone
 from dentatool.kit import jobs
 from dentatool.kit.models import Job
 from dentatool.protection.audit import Entry
+from dentatool.protection.tenancy import laboratory
 
 # A run has hundreds of laboratories in the end; a worker goes round all of them.
 pytestmark = pytest.mark.alone
@@ -25,7 +26,7 @@ def test_the_workers_night_forgets_what_is_due(anna, superuser):
         " values (gen_random_uuid(), %s, now() - interval '100 days', 'work', '', '-', 'event', 'trail.viewed', '', '{}')",
         [anna.lab_id],
     )
-    with anna.at_work():
+    with laboratory(anna.lab_id):
         Job.objects.create(name="trail.expire")
 
     worker = subprocess.Popen(

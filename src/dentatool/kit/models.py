@@ -30,6 +30,7 @@ class Job(Record):
     last_error = models.CharField("Letzter Fehler", max_length=200, blank=True)
     finished_at = models.DateTimeField("Beendet", null=True, blank=True)
 
+    guard = "guard_job"
     not_sealed: ClassVar[dict[str, str]] = {"name": "Name einer Aufgabe des Programms, keine Person"}
     audit_skip: ClassVar[dict[str, str]] = dict.fromkeys(
         ("attempts", "state", "last_error", "finished_at", "run_at"),

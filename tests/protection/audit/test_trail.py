@@ -40,8 +40,8 @@ def test_the_entry_of_a_new_record_holds_every_column_that_is_not_empty(anna, su
         made += [
             patient,
             order,
-            Job.objects.create(name="x", facts={"a": None, "b": [None, 1]}),
-            Job.objects.create(name="y"),
+            Job.objects.create(name="x", facts={"a": None, "b": [None, 1]}, actor_id=anna.owner.id),
+            Job.objects.create(name="y", actor_id=anna.owner.id),
         ]
         entries = [history_of(each).get().changes for each in made]
 

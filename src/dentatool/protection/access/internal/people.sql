@@ -133,3 +133,19 @@ BEGIN
     END IF;
     RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
 END $$;
+-- The laboratory's own row is no Record and brings no trigger along.
+DROP TRIGGER IF EXISTS dentatool_guard ON public.protection_laboratory;
+CREATE TRIGGER dentatool_guard BEFORE UPDATE OF factor_rule, idle_minutes ON public.protection_laboratory
+    FOR EACH ROW EXECUTE FUNCTION protection.guard_entrance();
+
+-- A job works in the name of whoever ordered it, and stays what it was when it was ordered.
+CREATE OR REPLACE FUNCTION protection.guard_job() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+BEGIN
+    IF protection.person() IS NOT NULL AND (
+        (TG_OP = 'INSERT' AND NEW.actor_id IS DISTINCT FROM protection.person())
+        OR (TG_OP = 'UPDATE' AND (NEW.actor_id, NEW.name, NEW.facts) IS DISTINCT FROM (OLD.actor_id, OLD.name, OLD.facts))) THEN
+        RAISE EXCEPTION 'dentatool: nobody has work done in the name of another' USING ERRCODE = 'DT008';
+    END IF;
+    RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+END $$;

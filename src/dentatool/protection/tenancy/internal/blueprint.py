@@ -59,6 +59,8 @@ def blueprint(records: Iterable[type[Record]]) -> Catalogue:
     ]
     for text in ours:
         made.update(_functions(text, _OWNER))
+        for statement in text.split(";"):
+            made.update(_trigger(statement))
     made.update(_functions(doors, _DOORS))
     for statement in doors.split(";"):
         made.update(_policy(statement))
@@ -115,8 +117,10 @@ def _policy(statement: str) -> Iterator[tuple[tuple[str, str], str]]:
 
 
 def _trigger(statement: str) -> Iterator[tuple[tuple[str, str], str]]:
-    if found := re.match(r'create trigger (\w+) .*? on "(\w+)"', statement):
-        yield ("Trigger", f"{found[1]} an public.{found[2]}"), statement
+    if found := re.search(
+        r'create trigger (\w+) .*? on (?:public\.)?"?(\w+)"?\s.*', statement, re.IGNORECASE | re.DOTALL
+    ):
+        yield ("Trigger", f"{found[1]} an public.{found[2]}"), found[0]
 
 
 def _foreign_key(statement: str) -> Iterator[tuple[tuple[str, str], str]]:
