@@ -32,19 +32,19 @@ def note(**facts):
 
 @job("kit-test.fail")
 def fail(**facts):
-    Job.objects.create(name="kit-test.note", facts={"left": "behind"})
+    enqueue("kit-test.note", left="behind")
     raise ValueError("Erika Mustermann ist kein Zahn")
 
 
 @job("kit-test.broken-sql")
 def broken_sql():
-    Job.objects.create(name="x" * 500)
+    Job.objects.create(name="x" * 500, actor_id=current().actor_id)
 
 
 @job("kit-test.goodbye")
 def goodbye(account):
     """In the middle of it, somebody ends the access of the person in whose name it runs."""
-    Job.objects.create(name="kit-test.note", facts={"left": "behind"})
+    enqueue("kit-test.note", left="behind")
     end_everything_of(UUID(account), Ending.ROLE)
 
 
@@ -145,7 +145,7 @@ start_django("app")
 from dentatool.kit import jobs
 @jobs.job("kit-test.deadly")
 def deadly(**facts):
-    jobs.Job.objects.create(name="kit-test.note", facts={"left": "behind"})
+    jobs.Job.objects.create(name="kit-test.note", facts={"left": "behind"}, actor_id=jobs.current().actor_id)
     os.kill(os.getpid(), signal.SIGKILL)
 jobs.run_due_jobs(UUID(sys.argv[1]))
 """
@@ -182,7 +182,7 @@ def test_a_job_that_kills_its_process_is_counted_and_in_the_end_given_up(anna, c
 
 
 def test_a_job_that_was_interrupted_is_done_by_the_next_attempt(anna):
-    with anna.at_work():
+    with laboratory(anna.lab_id):
         Job.objects.create(name="kit-test.note", attempts=2, last_error=jobs.DIED)
 
     assert run_due_jobs(anna.lab_id) == 1
@@ -195,7 +195,7 @@ def test_a_job_that_was_interrupted_is_done_by_the_next_attempt(anna):
 def test_what_ended_long_ago_is_deleted_and_nothing_else(anna, bert, monkeypatch):
     ages = {"done": [1, 6, 8], "failed": [8, 89, 91], "waiting": [91]}
     for lab in (anna, bert):
-        with lab.at_work():
+        with laboratory(lab.lab_id):
             for state, days in ages.items():
                 for day in days:
                     ended = None if state == "waiting" else timezone.now() - timedelta(days=day)

@@ -10,10 +10,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from dentatool.kit.jobs import load_jobs, run_due_jobs
+from dentatool.kit.jobs import MOST_ATTEMPTS, load_jobs, run_due_jobs
+from dentatool.kit.models import Job
 from dentatool.practices.models import Practice
 from dentatool.protection.access import Account
 from dentatool.protection.access.internal.models import Session
+from dentatool.protection.access.sessions import end_everything_of
 from dentatool.protection.audit import Entry, record_event
 from dentatool.protection.tenancy import laboratory
 from dentatool.team.trail import exporting
@@ -237,6 +239,31 @@ def test_after_a_day_the_file_is_gone_and_the_trail_still_tells(anna, work):
         forget_exports()
         assert not TrailExportPart.objects.exists()
         assert Entry.objects.filter(what="trail.exported").count() == 1
+
+
+def test_of_a_person_whose_access_ended_meanwhile_the_export_says_that_it_will_not_come(anna, work):
+    client = anna.reading_trail("owner")
+    order(client)
+    with laboratory(anna.lab_id):
+        end_everything_of(anna.owner.id, "role")
+
+    work(anna)
+
+    assert ordered(anna).state == "broken_off"
+    page = anna.reading_trail("owner").get("/protokoll/ausgabe/").content.decode()
+    assert "abgebrochen: bitte neu bestellen" in page
+    assert "wird vorbereitet" not in page
+
+
+def test_an_export_that_fails_for_good_says_so_too(anna, work):
+    client = anna.reading_trail()
+    order(client)
+    with laboratory(anna.lab_id):
+        Job.objects.filter(name="trail.export").update(attempts=MOST_ATTEMPTS)  # each of them killed its process
+
+    work(anna)
+
+    assert ordered(anna).state == "broken_off"
 
 
 def test_an_old_confirmation_does_not_suffice(anna):

@@ -63,14 +63,21 @@ _registry: dict[str, Work] = {}
 _nightly: set[str] = set()
 _each_round: list[Callable[[], None]] = []
 _outliving: set[str] = set()
+_given_up: dict[str, Work] = {}
 
 
 class AccessEnded(Exception):
     """The person in whose name the job works may no longer do anything."""
 
 
-def job(name: str, *, nightly: bool = False, outlives_actor: bool = False) -> Callable[[Work], Work]:
-    """Register a function as the work of this name. It runs inside the laboratory's pass and one transaction."""
+def job(
+    name: str, *, nightly: bool = False, outlives_actor: bool = False, given_up: Work | None = None
+) -> Callable[[Work], Work]:
+    """Register a function as the work of this name. It runs inside the laboratory's pass and one transaction.
+
+    `given_up`: called with the same facts, so that nobody waits for what will not come: the job failed for good, or
+    was refused.
+    """
 
     def register(work: Work) -> Work:
         if name in _registry and _registry[name].__qualname__ != work.__qualname__:
@@ -80,6 +87,8 @@ def job(name: str, *, nightly: bool = False, outlives_actor: bool = False) -> Ca
             _nightly.add(name)
         if outlives_actor:
             _outliving.add(name)
+        if given_up is not None:
+            _given_up[name] = given_up
         return work
 
     return register
@@ -237,6 +246,7 @@ def _take_next(lab_id: UUID) -> Job | None:
         if found.attempts >= MOST_ATTEMPTS:  # the last one was not survived
             found.state, found.finished_at = JobState.FAILED, timezone.now()
             log.error("job %s %s is given up: its process died in attempt %s", found.name, found.pk, found.attempts)
+            _give_up(found)
         else:
             found.attempts, found.last_error = found.attempts + 1, DIED
             found.run_at = _next_try(found.attempts)
@@ -259,6 +269,7 @@ def _run(lab_id: UUID, taken: Job) -> None:
         except AccessEnded:
             found.state, found.finished_at, found.last_error = JobState.REFUSED, timezone.now(), AccessEnded.__name__
             record_event("job_refused", found, account=found.actor_id, name=found.name)
+            _give_up(found)
         except DatabaseFailure as failure:
             if not connection.is_usable():
                 raise
@@ -288,11 +299,23 @@ def _work_of(name: str) -> Work:
     return _registry[name]
 
 
+def _give_up(found: Job) -> None:
+    """Tell whoever wants to know. Should that fail too, the job is over all the same."""
+    if (tell := _given_up.get(found.name)) is None:
+        return
+    try:
+        with transaction.atomic():
+            tell(**found.facts)
+    except Exception:
+        log.exception("job %s %s is given up, and that could not be told", found.name, found.pk)
+
+
 def _note_failure(found: Job, failure: Exception) -> None:
     """Later again, or given up. The kind of error only: its text may hold personal data."""
     found.last_error = type(failure).__name__[:200]
     if found.attempts >= MOST_ATTEMPTS:
         found.state, found.finished_at = JobState.FAILED, timezone.now()
+        _give_up(found)
     else:
         found.run_at = _next_try(found.attempts)
     log.error("job %s %s failed (attempt %s): %s", found.name, found.pk, found.attempts, found.last_error)

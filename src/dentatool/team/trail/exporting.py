@@ -46,7 +46,12 @@ def order_export(wanted: Wanted, file_format: str, *, by: UUID) -> TrailExport:
     return ordered
 
 
-@job("trail.export")
+def break_off_export(export: str) -> None:
+    """It will not come: whoever ordered it may do nothing any more, or the work failed for good."""
+    TrailExport.objects.filter(pk=export, state=ExportState.WAITING).update(state=ExportState.BROKEN_OFF)
+
+
+@job("trail.export", given_up=break_off_export)
 def write_export(export: str) -> None:
     """Write the file in parts and say so in the trail; refused when the person has lost the right in between."""
     ordered = TrailExport.objects.select_for_update().get(pk=export)

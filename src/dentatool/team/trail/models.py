@@ -42,6 +42,7 @@ class ExportState(models.TextChoices):
     READY = "ready", "bereit"
     REFUSED = "refused", "abgewiesen"
     TOO_LARGE = "too_large", "zu groß"
+    BROKEN_OFF = "broken_off", "abgebrochen"
 
 
 class TrailExport(Record):
