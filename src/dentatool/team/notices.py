@@ -1,4 +1,6 @@
-"""What a person is told by e-mail about their own account, so that they notice what they did not do themselves."""
+"""What people are told by e-mail: about their own account, so that they notice what they did not do themselves, and
+the owners about every change of who may do what in their laboratory (TOM 6).
+"""
 
 import logging
 
@@ -8,9 +10,10 @@ from django.utils import timezone
 
 from dentatool.kit.formatting import moment
 from dentatool.kit.mail import send
-from dentatool.protection.access import Account
+from dentatool.protection.access import Account, Role
 from dentatool.protection.access.factors import Entrance
 from dentatool.protection.tenancy import laboratory
+from dentatool.team.queries import profile
 
 log = logging.getLogger("dentatool.team")
 
@@ -37,6 +40,17 @@ def tell_of_changed_factor(account: Account, what: str) -> None:
 def tell_of_new_password(account: Account, how: str) -> None:
     """The password was changed or set anew."""
     _send("team/password_changed", account, {"how": how})
+
+
+def tell_owners(deed: str, *, by: str, about: Account | None = None) -> None:
+    """Who may do what has changed. Every owner is told, whoever did it: it may have been somebody at their screen.
+
+    `about`: the person whose access it is, who is told as well.
+    """
+    facts = {"deed": deed, "by": by, "laboratory": profile().name}
+    owners = [owner for owner in Account.objects.filter(role=Role.OWNER, active=True) if owner.has_password]
+    for told in (*owners, *([about] if about is not None and about not in owners else [])):
+        _send("team/rights_changed", told, facts)
 
 
 def _where(request: HttpRequest) -> dict[str, str]:

@@ -8,12 +8,10 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.utils import timezone
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dentatool.kit.addresses import url
-from dentatool.kit.formatting import moment
 from dentatool.kit.forms import Form, posted
 from dentatool.kit.mail import send
 from dentatool.protection.access import Account, Permission, Role, page
@@ -32,6 +30,7 @@ from dentatool.protection.access.people import (
     roles_in_force,
     withdraw,
 )
+from dentatool.team.notices import tell_owners
 from dentatool.team.queries import profile
 
 STATES = {
@@ -112,8 +111,11 @@ def person_role(request: HttpRequest, pk: UUID) -> HttpResponse:
     require_only(request, form)
     if not form.is_valid():
         return _show(request, pk, form)
+    before, known = _standing(pk), roles_in_force()
     account = _or_404(give_role, request, pk, form.cleaned_data["role"])
-    role = roles_in_force()[account.role].name
+    role, was = known[account.role].name, known[before.role].name if before.role in known else "keine"
+    if account.role != before.role:
+        _tell(request, f"{account.display_name} hat jetzt die Rolle „{role}“ (bisher: {was}).", about=account)
     messages.success(request, f"{account.display_name} hat jetzt die Rolle „{role}“ und meldet sich damit neu an.")
     return redirect("person", pk)
 
@@ -122,7 +124,10 @@ def person_role(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def person_leave(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Somebody leaves: every access of theirs ends at once."""
+    before = _standing(pk)
     account = _or_404(close_account, request, pk)
+    if before.active:
+        _tell(request, f"Alle Zugänge von {account.display_name} sind beendet.", about=account)
     messages.success(request, f"Alle Zugänge von {account.display_name} sind beendet.")
     return redirect("person", pk)
 
@@ -131,7 +136,11 @@ def person_leave(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def person_return(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Somebody comes back with the role they had."""
+    before = _standing(pk)
     account = _or_404(reopen_account, request, pk)
+    if not before.active:
+        role = roles_in_force()[account.role].name
+        _tell(request, f"{account.display_name} kann sich wieder anmelden, mit der Rolle „{role}“.", about=account)
     messages.success(request, f"{account.display_name} kann sich wieder anmelden.")
     return redirect("person", pk)
 
@@ -141,15 +150,12 @@ def person_return(request: HttpRequest, pk: UUID) -> HttpResponse:
 def person_factors(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Somebody lost phone and codes: their second factor is set back. They and all owners are told."""
     account = _or_404(reset_factors, request, pk)
-    facts = {
-        "by": request.person.display_name,  # type: ignore[attr-defined]
-        "person": str(account.display_name),
-        "laboratory": profile().name,
-        "when": moment(timezone.now()),
-    }
-    owners = Account.objects.filter(role=Role.OWNER, active=True).exclude(pk=account.pk)
-    for told in (account, *(owner for owner in owners if owner.has_password)):
-        send("team/factor_reset", to=told, **facts)
+    _tell(
+        request,
+        f"Die Anmeldeverfahren von {account.display_name} (Passkeys, App, Wiederherstellungscodes) sind zurückgesetzt, "
+        "alle Sitzungen beendet. Das Passwort gilt weiter.",
+        about=account,
+    )
     messages.success(
         request,
         f"Die Anmeldeverfahren von {account.display_name} sind zurückgesetzt. Das Passwort bleibt; "
@@ -163,7 +169,7 @@ def person_factors(request: HttpRequest, pk: UUID) -> HttpResponse:
 def person_invite_again(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Send a new link; the one before is dead."""
     account, token = _or_404(invite_again, request, pk)
-    send_invitation(account, token)
+    send_invitation(request, account, token)
     messages.success(request, f"Die Einladung an {account.sign_in_name} ist noch einmal unterwegs.")
     return redirect("person", pk)
 
@@ -173,6 +179,7 @@ def person_invite_again(request: HttpRequest, pk: UUID) -> HttpResponse:
 def person_withdraw(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Take an invitation back."""
     account = _or_404(withdraw, request, pk)
+    _tell(request, f"Die Einladung von {account.display_name} ({account.sign_in_name}) gilt nicht mehr.")
     messages.success(request, f"Die Einladung an {account.sign_in_name} gilt nicht mehr.")
     return redirect("person", pk)
 
@@ -202,13 +209,15 @@ def invited(request: HttpRequest, form: PersonForm, practice_id: UUID | None = N
     except NotPossible as reason:
         form.add_error("address", str(reason))
         return False
-    send_invitation(account, token)
+    send_invitation(request, account, token)
     messages.success(request, f"Die Einladung an {account.sign_in_name} ist unterwegs. Der Link gilt 72 Stunden.")
     return True
 
 
-def send_invitation(account: Account, token: str) -> None:
-    """The one message with the link; the program itself keeps only its hash."""
+def send_invitation(request: HttpRequest, account: Account, token: str) -> None:
+    """The one message with the link; the program itself keeps only its hash. The owners learn who comes, not the link."""
+    role = roles_in_force()[account.role].name
+    _tell(request, f"{account.display_name} ({account.sign_in_name}) ist mit der Rolle „{role}“ eingeladen.")
     link = f"{settings.DENTATOOL_URL}{url('join', token)}"
     send("team/invite", to=account, link=link, laboratory=profile().name, person=str(account.display_name))
 
@@ -223,6 +232,15 @@ def is_untouched(request: HttpRequest, fields: Iterable[str], several: Iterable[
     """Whether only what the form has was sent, and each but `several` once."""
     once = {*fields, "csrfmiddlewaretoken"}
     return all(name in several or (name in once and len(values) == 1) for name, values in request.POST.lists())
+
+
+def _standing(pk: UUID) -> Account:
+    """Role and state before they are changed."""
+    return get_object_or_404(Account, pk=pk)
+
+
+def _tell(request: HttpRequest, deed: str, about: Account | None = None) -> None:
+    tell_owners(deed, by=request.person.display_name, about=about)  # type: ignore[attr-defined]
 
 
 def _show(request: HttpRequest, pk: UUID, form: RoleForm | None = None) -> HttpResponse:

@@ -20,8 +20,9 @@ from dentatool.protection.access.people import (
     roles_in_force,
     save_role,
 )
+from dentatool.team.notices import tell_owners
 from dentatool.team.people_pages import require_only
-from dentatool.team.permission_words import GROUPS
+from dentatool.team.permission_words import GROUPS, WORDS
 
 
 class OwnRoleForm(Form):
@@ -67,6 +68,7 @@ def role_retire(request: HttpRequest, pk: UUID) -> HttpResponse:
         role = retire_role(request.person, pk)  # type: ignore[attr-defined]
     except LaboratoryRole.DoesNotExist:
         raise Http404 from None
+    tell_owners(f"Die Rolle „{role.name}“ gibt es nicht mehr.", by=request.person.display_name)  # type: ignore[attr-defined]
     messages.success(request, f"Die Rolle „{role.name}“ gibt es nicht mehr.")
     return redirect("role_list")
 
@@ -109,6 +111,7 @@ def _edit(request: HttpRequest, role: LaboratoryRole | None) -> HttpResponse:
             except NotPossible as reason:
                 form.add_error("name", str(reason))
             else:
+                tell_owners(_difference(role, saved), by=by.display_name)
                 messages.success(request, f"Die Rolle „{saved.name}“ ist gespeichert und gilt ab sofort.")
                 return redirect("role_list")
     facts: dict[str, Any] = {
@@ -132,3 +135,14 @@ def _edit(request: HttpRequest, role: LaboratoryRole | None) -> HttpResponse:
         ],
     }
     return render(request, "team/role.html", facts, status=422 if form.is_bound else 200)
+
+
+def _difference(before: LaboratoryRole | None, after: LaboratoryRole) -> str:
+    held, holds = set(before.permissions if before else ()), set(after.permissions)
+    lines = [f"Die Rolle „{before.name if before else after.name}“ ist {'geändert' if before else 'neu'}."]
+    if before and before.name != after.name:
+        lines.append(f"Sie heißt jetzt „{after.name}“.")
+    for title, changed in (("Neue Rechte", holds - held), ("Nicht mehr dabei", held - holds)):
+        if changed:
+            lines.append(f"{title}: {', '.join(sorted(WORDS[each] for each in changed))}")
+    return "\n".join(lines)

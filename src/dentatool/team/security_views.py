@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods
 from dentatool.kit.forms import Form, posted
 from dentatool.protection.access import Permission, page
 from dentatool.protection.access.factors import FactorRefused, FactorRule, set_rule
+from dentatool.team.notices import tell_owners
 
 RULES = [
     (FactorRule.OPTIONAL, "Freiwillig. Inhaber und wer abrechnen darf, brauchen es ab dem 15. Tag."),
@@ -45,13 +46,17 @@ class SecurityForm(Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 def security(request: HttpRequest) -> HttpResponse:
     """See and set the rule. Whoever does not fulfil it is asked at once."""
-    form = SecurityForm(posted(request), initial={"factor_rule": request.person.factor_rule})  # type: ignore[attr-defined]
+    before = FactorRule(request.person.factor_rule)  # type: ignore[attr-defined]
+    form = SecurityForm(posted(request), initial={"factor_rule": before})
     if request.method == "POST" and form.is_valid():
         try:
             sent_back = set_rule(request, form.cleaned_data["factor_rule"])
         except FactorRefused as reason:
             form.add_error("factor_rule", str(reason))
         else:
+            if before != (rule := FactorRule(form.cleaned_data["factor_rule"])):
+                words = f"Zweites Anmeldeverfahren: {rule.label} (bisher: {before.label})."
+                tell_owners(words, by=request.person.display_name)  # type: ignore[attr-defined]
             messages.success(request, _said(sent_back))
             return redirect("security")
     facts = {"form": form, "least": LEAST[FactorRule.allowed()[0]]}

@@ -72,7 +72,7 @@ def end_access(account: Account) -> None:
     account.active = False
     account.save(update_fields=["active"])
     end_everything_of(account.pk, "deactivated")
-    record_event("user_archived", account, account=account.pk)
+    record_event("user_archived", account, account=account.pk, before=account.role, after="")
 
 
 def is_last_owner(account: Account) -> bool:

@@ -18,6 +18,7 @@ from dentatool.protection.access import Account, Permission
 from dentatool.protection.access.standing import LastOwner, end_access, held_by, is_last_owner, standing_of
 from dentatool.protection.audit import record_event
 from dentatool.team.models import LaboratoryProfile
+from dentatool.team.notices import tell_owners
 from dentatool.team.reviews.models import AccessReview, Decision, ReviewItem
 from dentatool.team.reviews.report import report_of
 
@@ -73,6 +74,7 @@ def decide(item: ReviewItem, decision: str, *, by: Account, comment: str = "") -
             raise NotYet(
                 "Das ist die letzte Inhaberin oder der letzte Inhaber. Geben Sie zuerst jemand anderem diese Rolle."
             ) from None
+        _tell_owners(item, by=str(by.display_name))
     _settle(item, decision, by=by, comment=comment)
 
 
@@ -111,6 +113,7 @@ def expire(review: AccessReview) -> None:
     for item in _undecided(review):
         if not is_last_owner(item.account):
             end_access(item.account)
+            _tell_owners(item, by="DentaTool, weil bis zum Ende der Frist niemand entschieden hat")
             _settle(item, Decision.EXPIRED)
     if not _undecided(review).exists():
         close_review(review, by=None)
@@ -132,6 +135,10 @@ def _settle_what_needs_no_decision(review: AccessReview) -> None:
 
 def _undecided(review: AccessReview) -> "QuerySet[ReviewItem]":
     return review.items.filter(decision=Decision.OPEN).select_related("account", "review")
+
+
+def _tell_owners(item: ReviewItem, *, by: str) -> None:
+    tell_owners(f"Zugangsprüfung: Der Zugang von {item.person} ({item.role}) ist entzogen.", by=by, about=item.account)
 
 
 def _settle(item: ReviewItem, decision: str, *, by: Account | None = None, comment: str = "") -> None:

@@ -103,7 +103,7 @@ def close_account(by: Person, account_id: UUID) -> Account:
         account.active = False
         account.save(update_fields=["active"])
         end_everything_of(account.pk, Ending.DEACTIVATED)
-        record_event("user_archived", account, account=account.pk)
+        record_event("user_archived", account, account=account.pk, before=account.role, after="")
     return account
 
 
@@ -115,7 +115,7 @@ def reopen_account(by: Person, account_id: UUID) -> Account:
             raise NotPossible(_ROLE_GONE)
         account.active = True
         account.save(update_fields=["active"])
-        record_event("user_reactivated", account, account=account.pk)
+        record_event("user_reactivated", account, account=account.pk, before="", after=account.role)
     return account
 
 

@@ -238,9 +238,10 @@ def remove(account: Account, factor: Factor) -> None:
 
 def forget_all(account: Account) -> None:
     """Somebody lost everything: take away all factors and end every access. For whoever may change the team."""
+    before = sorted(factor.kind for factor in Factor.objects.filter(account=account))
     Factor.objects.filter(account=account).delete()
     end_everything_of(account.pk, Ending.FACTOR)
-    record_event("authn_factors_reset", account=account.pk)
+    record_event("authn_factors_reset", account=account.pk, before=before, after=[])
 
 
 def enforce_rule() -> int:

@@ -62,7 +62,7 @@ def invite(by: Person, *, address: str, name: str, role: str, practice_id: UUID 
             )
     except IntegrityError as taken:  # two invite the same person at once
         raise AlreadyHere(_KNOWN) from taken
-    record_event("user_created", account, account=account.pk, role=given.key)
+    record_event("user_created", account, account=account.pk, before="", after=given.key)
     return account, _new_link(account)
 
 
@@ -73,7 +73,7 @@ def invite_again(by: Person, account_id: UUID) -> tuple[Account, str]:
     if not account.active:
         account.active = True
         account.save(update_fields=["active"])
-    record_event("user_created", account, account=account.pk, role=account.role)
+    record_event("user_created", account, account=account.pk, before="", after=account.role)
     return account, _new_link(account)
 
 
@@ -83,7 +83,7 @@ def withdraw(by: Person, account_id: UUID) -> Account:
     AccessLink.objects.filter(account=account, used_at=None).update(used_at=timezone.now())
     account.active = False
     account.save(update_fields=["active"])
-    record_event("user_archived", account, account=account.pk)
+    record_event("user_archived", account, account=account.pk, before=account.role, after="")
     return account
 
 
