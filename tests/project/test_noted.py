@@ -1,15 +1,17 @@
 """Whatever is changed by command is noted before it is done, without secrets, or it is not done."""
 
+import argparse
 import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from dentatool.project.cli import COMMANDS
-from dentatool.project.noted import READING, READING_DJANGO, without_secrets
+from dentatool.project.noted import READING, READING_DJANGO, STARTING, without_secrets
 
 ENVIRONMENT = ("DENTATOOL_VAR", "DENTATOOL_MODE", "DENTATOOL_DB_NAME")
 
@@ -60,6 +62,49 @@ def test_what_fails_is_noted_as_failed(database, superuser):
     )
 
     assert [each["result"] for each in notes(superuser)[before:]] == ["begonnen", "gescheitert"]
+
+
+# Everything that is noted, with arguments that change nothing here: a new command fails until it stands here.
+EVERY_OTHER = {
+    "audit platform": ["--reason", "Probe"],
+    "manage": ["collectstatic", "--dry-run", "--noinput"],
+    "migrate": [],
+    "prices import": ["preise.csv", "--lab", "keine-kennung"],
+    "tenant create": ["X", "--region", "XX", "--place", "D", "--owner", "X", "--sign-in", "x@y.example"],
+}
+
+
+def every_command():
+    """All commands with their actions, as the command line offers them."""
+    for name, (module, _what) in COMMANDS.items():
+        parser = argparse.ArgumentParser()
+        import_module(f"dentatool.project.{module}").arguments(parser)
+        actions = next((each.choices for each in parser._actions if isinstance(each.choices, dict)), None)
+        yield from (f"{name} {action}" for action in actions) if actions else [name]
+
+
+def test_every_command_is_noted_or_only_reads():
+    assert set(every_command()) == {*EVERY_OTHER, *READING, *STARTING}
+
+
+@pytest.mark.parametrize("command", sorted(EVERY_OTHER))
+def test_a_command_that_may_change_something_is_noted_with_what_was_typed(command, database, superuser):
+    before = len(notes(superuser))
+
+    done = dentatool(*command.split(), *EVERY_OTHER[command])
+
+    mine = [each for each in notes(superuser)[before:] if each["command"] == command and "result" in each]
+    assert [each["result"] for each in mine] == ["begonnen", "beendet" if done.returncode == 0 else "gescheitert"]
+    assert len(mine[0]["arguments"]) == len(EVERY_OTHER[command])
+    assert mine[0]["user"]
+
+
+def test_each_migration_is_noted_by_its_name(database, superuser):
+    applied = superuser.execute("select app || '.' || name from django_migrations").fetchall()
+
+    noted = [name for facts in notes(superuser) if facts["command"] == "migrate" for name in facts.get("what", [])]
+
+    assert sorted(noted) == sorted(name for (name,) in applied)
 
 
 @pytest.mark.parametrize("command", [("tenant", "list"), ("keys", "status"), ("manage", "showmigrations", "team")])

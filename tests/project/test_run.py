@@ -1,5 +1,6 @@
 """The whole of `dentatool run`, as a person meets it: start, death of a part, orderly end, start again."""
 
+import json
 import os
 import signal
 import subprocess
@@ -49,10 +50,25 @@ def test_a_new_folder_becomes_a_served_page_survives_deaths_and_ends_in_order(ru
     assert run.log.read_text().endswith("DentaTool ist beendet; alle Daten sind gespeichert.\n")
     assert [pid for pid in parts if Path(f"/proc/{pid}").exists()] == []
 
+    (var / "secrets" / "pass.key").unlink()  # lost, or thought to be stolen
     again = Run(var)
     again.await_line("DentaTool ist bereit")
+    noted = work_on_keys(again)
     assert again.stop() == 0
     assert (var / "keys" / "root.key").read_text() == keys
+    assert noted[0] == ("pass.key, django.key, signing.key, superuser.key, root.key", "angelegt")
+    assert set(noted[1:]) == {("pass.key", "angelegt"), ("pass.key", "ausgetauscht")}
+
+
+def work_on_keys(run: Run) -> list[tuple[str, str]]:
+    """What the events of the platform say of keys, oldest first."""
+    shown = subprocess.run(
+        [*(sys.executable, "-m", "dentatool.project.cli", "audit", "platform"),
+         *("--reason", "Test", "--event", "crypt_key_event", "--json")],
+        env=run.environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    facts = [json.loads(line)["facts"] for line in shown.stdout.splitlines()]
+    return [(each["kind"], each["result"]) for each in facts]
 
 
 def test_after_kill_9_of_everything_the_next_run_starts(run: Run, var: Path) -> None:

@@ -17,16 +17,22 @@ from typing import Any
 ROLES = ("owner", "app", "worker", "backup")
 
 
-def ensure_secrets(var: Path) -> None:
-    """Make every key file that is missing; existing ones are never changed, only checked."""
+def ensure_secrets(var: Path) -> list[str]:
+    """Make every key file that is missing; the names of those. Existing ones are never changed, only checked."""
     for folder in (var / "secrets", var / "keys"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
-    ensure_file(var / "secrets" / "pass.key", lambda: secrets.token_hex(32))
-    ensure_file(var / "secrets" / "django.key", lambda: secrets.token_urlsafe(50))
-    ensure_file(var / "secrets" / "signing.key", lambda: secrets.token_bytes(32).hex())  # any 32 bytes: RFC 8032
-    ensure_file(var / "secrets" / "superuser.key", lambda: secrets.token_urlsafe(32))
-    ensure_file(var / "keys" / "root.key", lambda: json.dumps({"1": base64.b64encode(os.urandom(32)).decode()}))
+    wanted = {
+        var / "secrets" / "pass.key": lambda: secrets.token_hex(32),
+        var / "secrets" / "django.key": lambda: secrets.token_urlsafe(50),
+        var / "secrets" / "signing.key": lambda: secrets.token_bytes(32).hex(),  # any 32 bytes: RFC 8032
+        var / "secrets" / "superuser.key": lambda: secrets.token_urlsafe(32),
+        var / "keys" / "root.key": lambda: json.dumps({"1": base64.b64encode(os.urandom(32)).decode()}),
+    }
+    missing = [file.name for file in wanted if not file.exists()]
+    for file, make in wanted.items():
+        ensure_file(file, make)
+    return missing
 
 
 def ensure_database_file(var: Path, *, host: str, port: int, name: str, sslmode: str | None = None) -> dict[str, Any]:

@@ -29,13 +29,13 @@ class Database:
         self._cluster: Cluster | None = None
         self._superuser_dsn = instance.database_url or ""
 
-    def prepare(self) -> None:
-        """Keys, passwords, and a founded server. Existing ones are kept."""
+    def prepare(self) -> list[str]:
+        """Keys, passwords, and a founded server. Existing ones are kept; the names of the keys that are new."""
         var = self._instance.var
-        ensure_secrets(var)
+        made = ensure_secrets(var)
         if self._instance.database_url:
             self._point_to_existing_server(self._instance.database_url)
-            return
+            return made
         _require_the_same("embedded", var)
         self._cluster = cluster = Cluster(var / "postgres", tell=self._tell)
         if cluster.places.moved:
@@ -45,6 +45,7 @@ class Database:
             cluster.found(password)
         ensure_database_file(var, host=cluster.host, port=PORT, name=NAME)
         self._superuser_dsn = cluster.dsn(SUPERUSER, password)
+        return made
 
     def _point_to_existing_server(self, url: str) -> None:
         facts = _facts_of(url)

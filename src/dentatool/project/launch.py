@@ -45,12 +45,14 @@ def call(options: argparse.Namespace) -> int:
 
 def _set_up(instance: Instance, database: Database, supervisor: Supervisor, *, demo: bool) -> str:
     with step("Schlüssel und Datenbankserver"):
-        database.prepare()
+        made = database.prepare()
         supervisor.add("Datenbank", database.start, database.stop, lambda: database.process)
     with step("Datenbankrollen und Härtung"):
         database.ensure_roles()
     with step("Tabellen, Mandantenschutz, Seitenbestandteile"):
         told = _dentatool(instance, "owner", "migrate")
+        if made:
+            note("crypt_key_event", {"kind": ", ".join(made), "result": "angelegt"})
     for line in told.splitlines():
         if line.startswith("!"):
             say(f"  {line}")

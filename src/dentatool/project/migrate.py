@@ -1,6 +1,7 @@
 """dentatool migrate: schema, then protection of every table (hooked to Django's migrate itself)."""
 
 import argparse
+from contextlib import suppress
 
 from dentatool.project.console import Failure, say
 from dentatool.project.instance import start_django
@@ -19,14 +20,36 @@ def call(options: argparse.Namespace) -> int:
 
     from dentatool.protection.tenancy import DatabaseChanged  # noqa: PLC0415
 
-    mended = _what_will_be_mended()
+    mended, before = _what_will_be_mended(), _applied()
     try:
         call_command("migrate", interactive=False, verbosity=1)
     except DatabaseChanged as changed:
         raise Failure(str(changed)) from changed
+    finally:
+        _note(_applied() - before)
     _tell(mended)
     call_command("collectstatic", interactive=False, verbosity=0)
     return 0
+
+
+def _applied() -> set[str]:
+    """The migrations that this database has had."""
+    from django.db import connection  # noqa: PLC0415
+    from django.db.migrations.recorder import MigrationRecorder  # noqa: PLC0415
+
+    return {f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations()}
+
+
+def _note(new: set[str]) -> None:
+    """Each migration by its name, also of a run that ended half-way."""
+    from django.db import ProgrammingError  # noqa: PLC0415
+
+    from dentatool.protection.audit import record_platform_event  # noqa: PLC0415
+
+    # The very first run makes the place to note in at its end; ended half-way, it leaves nothing to protect.
+    with suppress(ProgrammingError):
+        if new:
+            record_platform_event("sys_admin", command="migrate", what=sorted(new), count=len(new))
 
 
 def _what_will_be_mended() -> list[str]:

@@ -144,7 +144,7 @@ WORDS: dict[str, Word] = {
             "sys_admin": "Kommando auf dem Server",
             "sys_startup": "Programm gestartet",
             "sys_shutdown": "Programm beendet",
-            "crypt_key_event": "Schlüssel angelegt",
+            "crypt_key_event": "Schlüssel angelegt oder ausgetauscht",
         },
     ),
     **_events(

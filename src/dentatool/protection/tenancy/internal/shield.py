@@ -6,6 +6,7 @@ and the catalog, so a slice writes nothing of this.
 
 import hashlib
 import hmac
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,10 +51,14 @@ def protect_database() -> None:
             cursor.execute(text)
         inner, outer = _pads(pass_key())
         cursor.execute(
-            "insert into protection.pass_secret (inner_pad, outer_pad) values (%s, %s) on conflict (only_row)"
-            " do update set inner_pad = excluded.inner_pad, outer_pad = excluded.outer_pad",
+            "insert into protection.pass_secret as held (inner_pad, outer_pad) values (%s, %s) on conflict (only_row)"
+            " do update set inner_pad = excluded.inner_pad, outer_pad = excluded.outer_pad"
+            " where held.inner_pad <> excluded.inner_pad returning xmax <> 0",
             [inner, outer],
         )
+        if cursor.fetchone() == (True,):
+            exchanged = json.dumps({"kind": "pass.key", "result": "ausgetauscht"})
+            cursor.execute("select protection.record_platform_event('crypt_key_event', %s)", [exchanged])
         records = [model for model in apps.get_models() if issubclass(model, Record)]
         tables = [model._meta.db_table for model in records]
         cursor.execute(
