@@ -165,6 +165,7 @@ def test_scripts_are_told_with_401_and_where_to_go_back_to(anna, superuser):
         assert answer.status_code == 401
         assert answer.headers["HX-Redirect"] == "/anmelden/?weiter=%2Fauftraege%2F%3Fseite%3D2"
         assert COOKIE not in answer.cookies  # so that the page can still leave its drafts
+    assert client.get("/anmelden/").content.decode().count("weil eine Weile niemand gearbeitet hat") == 1
 
 
 def test_an_invented_cookie_is_nobody(anna, nobody):

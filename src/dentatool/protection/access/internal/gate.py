@@ -383,6 +383,8 @@ def _back_after_sign_in(request: HttpRequest) -> HttpResponse:
     dead = request.dead  # type: ignore[attr-defined]
     note_use_after_end(dead, request)
     if not _is_page_change(request):
+        if words := ENDED_IN_WORDS.get(dead.ending):
+            _say_once(request, words)  # on the page that the script goes to
         return _to_sign_in(request)
     is_kept = False
     if request.method == "POST" and dead.may_leave_a_draft:
@@ -391,6 +393,14 @@ def _back_after_sign_in(request: HttpRequest) -> HttpResponse:
     if words := ENDED_IN_WORDS.get(dead.ending):
         messages.info(request, f"{words} Ihre Eingaben sind aufgehoben." if is_kept else words)
     return _to_sign_in(request)
+
+
+def _say_once(request: HttpRequest, words: str) -> None:
+    """Several scripts of a page learn of the end; its person reads of it once."""
+    waiting = messages.get_messages(request)
+    if all(str(message) != words for message in waiting):
+        messages.info(request, words)
+    waiting.used = False  # looked at, not shown
 
 
 def _to_confirmation(request: HttpRequest) -> HttpResponse:
