@@ -233,3 +233,16 @@ def test_the_confirmation_belongs_to_this_session_alone(stale, anna, superuser):
     assert (stale.get("/gefaehrlich/").status_code, other.get("/gefaehrlich/").status_code) == (200, 302)
     with anna.at_work():
         assert Session.objects.count() == 2
+
+
+def test_what_will_be_sent_is_said_in_the_words_of_its_form(anna, superuser):
+    client = anna.client()
+    grow_stale(superuser, anna)
+
+    asked = client.post("/team/einladen/", {"name": "Nina Neu", "address": "nina@labor.example", "role": "technician"})
+    page = client.post(asked.headers["Location"], {"password": PASSWORD}, follow=True).content.decode()
+    said = page.partition("Gesendet wird")[2].partition("</dl>")[0]
+
+    assert re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", said) == [
+        ("Name", "Nina Neu"), ("Eigene E-Mail-Adresse", "nina@labor.example"), ("Rolle", "Zahntechnik"),
+    ]  # fmt: skip

@@ -251,7 +251,7 @@ def test_of_a_person_whose_access_ended_meanwhile_the_export_says_that_it_will_n
 
     assert ordered(anna).state == "broken_off"
     page = anna.reading_trail("owner").get("/protokoll/ausgabe/").content.decode()
-    assert "abgebrochen: bitte neu bestellen" in page
+    assert "abgebrochen" in page and "Bitte neu bestellen." in page
     assert "wird vorbereitet" not in page
 
 

@@ -1,10 +1,12 @@
 """Fresh confirmation: before dangerous deeds, prove once more who is sitting there. What was sent comes back."""
 
 import json
+from importlib import import_module
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from django import forms
+from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve
@@ -15,12 +17,16 @@ from dentatool.kit.addresses import own_address
 from dentatool.kit.forms import Form
 from dentatool.protection.access import Permission, page
 from dentatool.protection.access.drafts import Draft, drafts_of
+from dentatool.protection.access.people import roles_in_force
 from dentatool.protection.access.sessions import Confirmation
 from dentatool.team.passkey_form import PasskeyAnswer
+from dentatool.team.permission_words import WORDS
 from dentatool.team.second_step import AppCodeForm, said_of
 
 WRONG_PASSWORD = "Dieses Passwort stimmt nicht. Nach fünf Fehlversuchen warten Sie bitte einige Minuten."  # noqa: S105
 NO_PASSKEY = "Dieser Passkey gehört nicht zu Ihrem Konto oder wurde nicht bestätigt. Versuchen Sie es noch einmal."
+
+_RIGHTS = "rechte"  # the boxes of the role editor, which are no field of its form
 
 
 class PasswordForm(Form):
@@ -82,7 +88,22 @@ def _go_on(request: HttpRequest, draft: Draft | None, target: str) -> HttpRespon
         return redirect(target)
     if not draft.is_complete or not _asks_for_it(draft.action):
         return redirect(draft.page)
-    return render(request, "team/confirmed.html", {"draft": draft, "target": target})
+    return render(request, "team/confirmed.html", {"draft": draft, "target": target, "said": _in_words(draft)})
+
+
+def _in_words(draft: Draft) -> list[tuple[str, str]]:
+    """What will be sent, with the labels of the form that it was typed into: one beside the view that takes it."""
+    names = {name for name, _value in draft.typed} - {_RIGHTS}
+    beside = vars(import_module(resolve(urlsplit(draft.action).path).func.__module__)).values()
+    suitable = [each for each in beside if isinstance(each, type) and issubclass(each, BaseForm)]
+    fields = next((form.base_fields for form in suitable if names and names <= form.base_fields.keys()), {})
+    labels = {_RIGHTS: "Recht"} | {name: str(field.label or name) for name, field in fields.items()}
+    words = {str(right): text for right, text in WORDS.items()}
+    if "role" in names:
+        words |= {role.key: role.name for role in roles_in_force().values()}
+    for field in fields.values():
+        words |= {str(value): str(text) for value, text in getattr(field, "choices", ()) or ()}
+    return [(labels.get(name, name), words.get(value, value)) for name, value in draft.typed if value]
 
 
 def _asks_for_it(address: str) -> bool:

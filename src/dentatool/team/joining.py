@@ -30,7 +30,6 @@ class JoinForm(Form):
     )  # fmt: skip
     password = forms.CharField(
         label="Ihr Passwort",
-        min_length=SHORTEST,
         max_length=LONGEST,
         strip=False,
         help_text=f"Mindestens {SHORTEST} Zeichen; am besten ein Satz, den nur Sie kennen. Niemand sonst setzt oder kennt es.",

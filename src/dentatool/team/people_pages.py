@@ -73,7 +73,10 @@ class RoleForm(Form):
 
 
 class InviteForm(RoleForm, PersonForm):
-    """The same with a role, for people of the laboratory."""
+    """The same with a role, for people of the laboratory. None is chosen beforehand: the first would be the owner's."""
+
+    def __init__(self, *args: Any, offered: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, offered=[("", "Bitte wählen"), *offered], **kwargs)
 
 
 @page(Permission.TEAM_VIEW)

@@ -11,15 +11,28 @@ from uuid import UUID
 from django.apps import apps
 
 from dentatool.kit.changes import Change, changes_in
-from dentatool.protection.access import Account
+from dentatool.protection.access import Account, Role
+from dentatool.protection.access.factors import FactorRule
 from dentatool.protection.access.sessions import Ending
 from dentatool.protection.audit import Entry
 from dentatool.protection.audit.vocabulary import FACTS, WORDS, Topic
 from dentatool.protection.tenancy import Record
+from dentatool.team.permission_words import WORDS as PERMISSION_WORDS
 from dentatool.team.trail.models import Purpose
 
 MOST_SHOWN = 20
 ACTIONS = {"insert": "angelegt", "update": "geändert", "delete": "gelöscht"}
+_WAYS: dict[str, str] = {
+    **{str(right): words for right, words in PERMISSION_WORDS.items()},
+    **dict(FactorRule.choices),
+    **dict(Role.choices),
+    "password": "Passwort",
+    "passkey": "Passkey",
+    "app": "Authenticator-App",
+    "codes": "Wiederherstellungscodes",
+    "recovery": "Wiederherstellungscode",
+    "oidc": "Anmeldedienst des Labors",
+}
 _SILENT = frozenset({"permission", "request", "about"})  # of use to support, not to the laboratory
 
 
@@ -110,5 +123,12 @@ def _shown(key: str, value: Any) -> Any:
     if key == "purpose" and value in Purpose.values:
         return Purpose(value).label
     if isinstance(value, list):
-        return ", ".join(str(item) for item in value)
-    return labels().get(value, value) if isinstance(value, str) else value
+        return ", ".join(_word(str(item)) for item in value)
+    return _word(value) if isinstance(value, str) else value
+
+
+def _word(value: str) -> str:
+    """A name of the trail, a role, a right or a way of signing in, in German; all else stays as it is."""
+    if value.startswith("eigene-"):
+        return "eigene Rolle"
+    return {**_WAYS, **labels()}.get(value, value)

@@ -400,7 +400,7 @@ def _say_once(request: HttpRequest, words: str) -> None:
     waiting = messages.get_messages(request)
     if all(str(message) != words for message in waiting):
         messages.info(request, words)
-    waiting.used = False  # looked at, not shown
+    waiting.used = False  # type: ignore[union-attr]  # looked at, not shown
 
 
 def _to_confirmation(request: HttpRequest) -> HttpResponse:

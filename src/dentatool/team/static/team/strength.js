@@ -22,11 +22,12 @@ if (place?.dataset.address) {
   });
 }
 for (const button of document.querySelectorAll("[data-show-password]")) {
+  const typed = button.form.querySelector("[autocomplete=new-password]");
   button.addEventListener("click", () => {
-    const shown = field.type === "password";
-    field.type = shown ? "text" : "password";
+    const shown = typed.type === "password";
+    typed.type = shown ? "text" : "password";
     button.textContent = shown ? "Verbergen" : "Zeigen";
     button.setAttribute("aria-pressed", String(shown));
-    field.focus();
+    typed.focus();
   });
 }
