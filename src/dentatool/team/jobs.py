@@ -1,6 +1,7 @@
 """The worker's part: links for forgotten passwords at each look.
 
-At night the trail forgets what is due, exports that nobody fetched go, accesses are reviewed.
+At night the trail forgets what is due, exports that nobody fetched go, accesses are reviewed, and whoever has a token that
+will expire is told.
 """
 
 from django.conf import settings
@@ -9,8 +10,10 @@ from dentatool.kit.jobs import each_round, job
 from dentatool.kit.mail import send
 from dentatool.protection.access import Account
 from dentatool.protection.access.passwords import new_reset_token, take_reset_requests
+from dentatool.protection.access.tokens import take_reminders
 from dentatool.protection.audit.retention import expire_entries, expire_platform_events
 from dentatool.protection.tenancy import laboratory
+from dentatool.team.notices import tell_of_token_that_expires
 from dentatool.team.reviews.nightly import look_after_reviews
 from dentatool.team.trail import exporting
 
@@ -37,3 +40,10 @@ def expire_trail() -> None:
 def review_accesses() -> None:
     """Open the half-yearly review when it is due, remind, and revoke what nobody answered for."""
     look_after_reviews()
+
+
+@job("team.tokens", nightly=True)
+def remind_of_tokens() -> None:
+    """Tell owners two weeks and three days before a token expires."""
+    for token in take_reminders():
+        tell_of_token_that_expires(token)

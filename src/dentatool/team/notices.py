@@ -4,14 +4,16 @@ the owners about every change of who may do what in their laboratory (TOM 6).
 
 import logging
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils import timezone
 
-from dentatool.kit.formatting import moment
+from dentatool.kit.formatting import day, moment
 from dentatool.kit.mail import send
 from dentatool.protection.access import Account, Role
 from dentatool.protection.access.factors import Entrance
+from dentatool.protection.access.tokens import ApiToken
 from dentatool.protection.tenancy import laboratory
 from dentatool.team.queries import profile
 
@@ -51,6 +53,16 @@ def tell_owners(deed: str, *, by: str, about: Account | None = None) -> None:
     owners = [owner for owner in Account.objects.filter(role=Role.OWNER, active=True) if owner.has_password]
     for told in (*owners, *([about] if about is not None and about not in owners else [])):
         _send("team/rights_changed", told, facts)
+
+
+def tell_of_token_that_expires(token: ApiToken) -> None:
+    """A program will be refused from that day on, unless its owner makes it a new token before."""
+    facts = {
+        "label": token.label,
+        "until": day(timezone.localdate(token.expires_at)),
+        "address": f"{settings.DENTATOOL_URL}/konto/zugangsschluessel/",
+    }
+    _send("team/token_expires", token.account, facts)
 
 
 def _where(request: HttpRequest) -> dict[str, str]:

@@ -6,7 +6,7 @@ How it could be broken: by whoever reads the token where the program keeps it; t
 Tests that try: tests/protection/access/test_tokens.py, tests/attack/test_atk_06_tokens.py.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from uuid import UUID
 
@@ -15,11 +15,13 @@ from django.utils import timezone
 from dentatool.protection.access.internal.models import ApiToken
 from dentatool.protection.access.internal.programs import OFFERED, hash_of, new_token
 from dentatool.protection.access.internal.roles import Permission
+from dentatool.protection.access.standing import may
 from dentatool.protection.audit import record_event
 
-__all__ = ["LONGEST", "OFFERED", "ApiToken", "end_token", "make_token", "tokens_of"]
+__all__ = ["LONGEST", "OFFERED", "SOON", "ApiToken", "end_token", "make_token", "take_reminders", "tokens_of"]
 
 LONGEST = timedelta(days=365)
+SOON, VERY_SOON = timedelta(days=14), timedelta(days=3)  # before the last day: when its owner is told
 
 
 def make_token(
@@ -50,3 +52,17 @@ def end_token(account_id: UUID, token_id: UUID) -> bool:
     if ended:
         record_event("authn_token_revoked", account=account_id, token=token_id)
     return bool(ended)
+
+
+def take_reminders() -> Iterator[ApiToken]:
+    """The tokens of this laboratory whose owners have to be told now that they will expire; each comes twice at most."""
+    now = timezone.now()
+    living = ApiToken.objects.filter(ended_at=None, expires_at__gt=now, expires_at__lte=now + SOON)
+    for token in living.select_related("account").select_for_update(of=("self",)).order_by("expires_at"):
+        told_until = token.reminded_at or token.created_at  # whoever makes one for a week knows that it is short
+        if any(told_until < token.expires_at - ahead <= now for ahead in (SOON, VERY_SOON)) and may(
+            token.account_id, Permission.API_USE
+        ):
+            token.reminded_at = now
+            token.save(update_fields=["reminded_at"])
+            yield token

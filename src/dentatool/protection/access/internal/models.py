@@ -204,12 +204,16 @@ class ApiToken(Record):
     scopes = models.JSONField("Rechte", default=list)
     expires_at = models.DateTimeField("Gültig bis")
     last_used_at = models.DateTimeField("Zuletzt benutzt", null=True)
+    reminded_at = models.DateTimeField("An das Ende erinnert", null=True)
     ended_at = models.DateTimeField("Beendet", null=True)
 
     guard: ClassVar[str] = "guard_access"
     practice_scope: ClassVar[PracticeScope] = PracticeScope(person="account")
     not_sealed: ClassVar[dict[str, str]] = {"token_hash": "SHA-256 eines zufälligen Schlüssels von 256 Bit"}
-    audit_skip: ClassVar[dict[str, str]] = {"last_used_at": "ändert sich bei jeder Benutzung und besagt allein nichts"}
+    audit_skip: ClassVar[dict[str, str]] = {
+        "last_used_at": "ändert sich bei jeder Benutzung und besagt allein nichts",
+        "reminded_at": "die Nachricht selbst steht im Protokoll",
+    }
     audit_hide: ClassVar[dict[str, str]] = {"token_hash": "Prüfwert eines Zugangs"}
 
     class Meta:
