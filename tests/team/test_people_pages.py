@@ -1,5 +1,7 @@
 """People of a laboratory: invited, come, given another role, gone."""
 
+import hashlib
+import json
 import re
 from datetime import timedelta
 
@@ -7,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from dentatool.protection.access import Account
-from dentatool.protection.access.internal.models import AccessLink, sign_in_key
+from dentatool.protection.access.internal.models import AccessLink, LaboratoryRole, sign_in_key
 from dentatool.protection.tenancy import laboratory
 from harness.laboratories import nobody_client
 
@@ -203,6 +205,34 @@ def test_the_table_of_rights_says_what_is_enforced(anna):
     assert [role.key for role in facts["roles"]] == Role.values
     for permission in Permission:
         assert rows[permission] == [permission in PERMISSIONS_OF[role] for role in Role]
+
+
+def test_the_table_of_rights_bears_a_version_that_changes_with_what_is_enforced(anna, bert):
+    """Checked against the roles in the database and the declared pages, not against what the page was given."""
+    from dentatool.protection.access.internal.roles import PERMISSIONS_OF
+    from dentatool.protection.access.people import pages_by_permission
+
+    client = anna.client()
+    before = version_on(client)
+    enforced = {
+        "roles": {role.value: [str(role.label), sorted(held)] for role, held in PERMISSIONS_OF.items()},
+        "pages": {str(permission): sorted(pages) for permission, pages in pages_by_permission().items()},
+    }
+    assert before == hashlib.sha256(json.dumps(enforced, sort_keys=True).encode()).hexdigest()
+    assert version_on(client) == version_on(bert.client()) == before
+
+    client.post("/team/rollen/neu/", {"name": "Annahme", "rechte": ["orders:view"]})
+    made = version_on(client)
+    with anna.at_work():
+        role = LaboratoryRole.objects.get()
+    client.post(f"/team/rollen/{role.pk}/", {"name": "Annahme", "rechte": ["orders:view", "orders:move"]})
+
+    assert len({before, made, version_on(client)}) == 3
+    assert version_on(bert.client()) == before
+
+
+def version_on(client):
+    return re.search(r"SHA-256: ([0-9a-f]{64})", client.get("/team/rechte/").content.decode())[1]
 
 
 @pytest.mark.parametrize("address", ["/team/", "/team/rollen/", "/team/rechte/"])

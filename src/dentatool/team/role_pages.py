@@ -1,10 +1,14 @@
 """Roles of the laboratory's own, and the table of who may do what."""
 
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.contrib import messages
+from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -14,6 +18,7 @@ from dentatool.protection.access import Permission, page
 from dentatool.protection.access.people import (
     LaboratoryRole,
     NotPossible,
+    RoleShown,
     colleagues,
     pages_by_permission,
     retire_role,
@@ -95,8 +100,24 @@ def rights(request: HttpRequest) -> HttpResponse:
         for group, rows in GROUPS
     ]
     people = [person for person in colleagues() if person.state in ("active", "invited", "expired")]
-    facts = {"roles": known, "groups": groups, "people": people}
+    changed = LaboratoryRole.objects.aggregate(latest=Max("changed_at"))["latest"]
+    facts = {
+        "roles": known,
+        "groups": groups,
+        "people": people,
+        "version": version_of(known, served),
+        "changed": changed,
+    }
     return render(request, "team/rights.html", facts)
+
+
+def version_of(roles: Iterable[RoleShown], served: Mapping[Permission, Iterable[str]]) -> str:
+    """A checksum over what is enforced: two prints with the same one say the same (TOM 3)."""
+    enforced = {
+        "roles": {role.key: [role.name, sorted(role.permissions)] for role in roles},
+        "pages": {str(permission): sorted(addresses) for permission, addresses in served.items()},
+    }
+    return hashlib.sha256(json.dumps(enforced, sort_keys=True).encode()).hexdigest()
 
 
 def _edit(request: HttpRequest, role: LaboratoryRole | None) -> HttpResponse:
