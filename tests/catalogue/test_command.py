@@ -48,3 +48,13 @@ def test_what_cannot_be_taken_over_ends_with_code_1_and_changes_nothing(anna, tm
     assert "abgeschnitten" in told
     assert "nennt kein Datum" in told
     assert told.count("Es wurde nichts geändert.") == 3
+
+
+def test_a_list_with_gaps_stays_a_draft_even_when_its_activation_is_asked(anna, tmp_path, capsys):
+    file = tmp_path / "11la0126.csv"
+    lines = price_file().split(b"\n")
+    file.write_bytes(b"\n".join(line for line in lines if b"0010" not in line))
+
+    assert import_file(file, anna.lab_id, activate=True) == 1
+    assert lists_of(anna) == [("BEL II BY ab 01.01.2026", "draft", 174)]
+    assert "Ein Preis fehlt, darum nur als Entwurf gespeichert." in capsys.readouterr().out
