@@ -42,7 +42,8 @@ urlpatterns = [
         ],
         search=patients_found,
         order=("pseudonym", "id"),
-        queryset=lambda: Patient.objects.select_related("practice"),
+        # Not joined: the planner would start from the practices and sort every patient (orders/queries.py, Rows).
+        queryset=lambda: Patient.objects.prefetch_related("practice"),
         extra=orders_of,
         templates={"record": "orders/patient.html"},
         permission_view=Permission.PATIENTS_VIEW,
