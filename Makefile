@@ -30,6 +30,7 @@ soak: setup-dev ## Dauerprobe: Webserver 200-mal und PostgreSQL 50-mal abgeschos
 		tests/billing/test_killed_while_issuing.py tests/billing/test_killed_database.py \
 		tests/attack/test_atk_11_storm.py tests/pages/test_bad_input.py \
 		tests/attack/test_atk_33_known_or_unknown.py tests/attack/test_password_guessing.py \
+		tests/attack/test_password_guessing_served.py \
 		tests/api/test_described.py
 
 setup: python

@@ -5,6 +5,7 @@ each kind of name against the unknown one, the medians differ by less than 5 ms,
 gives p > 0.01. 500 samples of each in the soak run, fewer in every other.
 """
 
+import logging
 import math
 import os
 import re
@@ -26,6 +27,15 @@ SAMPLES = 500 if os.environ.get("DENTATOOL_SOAK") else 8
 MOST_DIFFERENCE_S, LEAST_P = 0.005, 0.01
 KINDS = ("unknown", "known", "two laboratories", "deactivated", "locked")
 PAGES = {"sign-in": "/anmelden/", "reset": "/anmelden/passwort-vergessen/"}
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    """Django notes every refused request; thousands of them would bury what was measured."""
+    log = logging.getLogger("django.request")
+    log.setLevel(logging.ERROR)
+    yield
+    log.setLevel(logging.NOTSET)
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ def test_a_factor_that_comes_and_goes(anna, told):
 
         factor = Factor.objects.get()
 
-    client.post(f"/konto/anmeldung/{factor.pk}/entfernen/")
+    client.post(f"/konto/anmeldung/{factor.pk}/entfernen/", {"old": anna.owner.password})
 
     assert told() == ["authn_factor_added", "authn_factor_removed"]
 

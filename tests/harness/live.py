@@ -60,8 +60,9 @@ class Answer:
 class Line:
     """One persistent TLS connection. Who is asking is said anew with each request, as behind a proxy."""
 
-    def __init__(self, server: LiveServer) -> None:
+    def __init__(self, server: LiveServer, source: str = "") -> None:
         self._server = server
+        self._source = (source, 0) if source else None  # of 127.0.0.0/8 every address is ours
         self._http: http.client.HTTPSConnection | None = None
 
     def ask(
@@ -92,7 +93,9 @@ class Line:
 
     def _send(self, method: str, address: str, body: str | None, headers: dict[str, str]) -> Answer:
         if self._http is None:
-            self._http = http.client.HTTPSConnection("localhost", self._server.port, timeout=30, context=trusting())
+            self._http = http.client.HTTPSConnection(
+                "localhost", self._server.port, timeout=30, context=trusting(), source_address=self._source
+            )
         self._http.request(method, address, body, headers)
         got = self._http.getresponse()
         return Answer(got.status, Headers(got.headers.items()), got.read())
@@ -190,8 +193,8 @@ def trusting() -> ssl.SSLContext:
 
 
 @contextmanager
-def running_server(name: str, *, threads: int, **environment: str) -> Iterator[LiveServer]:
-    """A server on this run's database, in one process with so many threads (and as many database connections)."""
+def running_server(name: str, *, threads: int, workers: int = 1, **environment: str) -> Iterator[LiveServer]:
+    """A server on this run's database, with so many threads (and as many database connections) in each process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -199,7 +202,7 @@ def running_server(name: str, *, threads: int, **environment: str) -> Iterator[L
         **os.environ,
         **environment,
         "DENTATOOL_PORT": str(port),
-        "DENTATOOL_WORKERS": "1",
+        "DENTATOOL_WORKERS": str(workers),
         "DENTATOOL_THREADS": str(threads),
         "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
     }

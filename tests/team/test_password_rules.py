@@ -123,7 +123,7 @@ def test_nobody_sets_the_password_of_somebody_else_and_there_are_no_hints():
     new = {name for name, field in secret_fields() if field.widget.attrs.get("autocomplete") == "new-password"}
     hints = re.compile(r"hint|merkhilfe|frage|antwort|question", re.IGNORECASE)
 
-    assert new == {"NewPasswordForm.new", "ChangePasswordForm.new", "JoinForm.password"}
+    assert new == {"NewPasswordForm.new", "ChangePasswordForm.new", "LastFactorForm.new", "JoinForm.password"}
     for form in every_form():
         if form.__module__.startswith("dentatool.team"):
             assert not [name for name, field in form.base_fields.items() if hints.search(f"{name} {field.label}")]

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.safestring import SafeString, mark_safe
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from dentatool.kit.errors import Gone, NotYet
@@ -16,8 +17,10 @@ from dentatool.kit.forms import Form, posted
 from dentatool.protection.access import Permission, page
 from dentatool.protection.access.factors import Outcome, OwnFactors, PasskeyRefused, Proof, codes_left
 from dentatool.protection.access.openid import IdentityProvider
-from dentatool.team.notices import tell_of_changed_factor
+from dentatool.protection.access.passwords import WeakPassword, WrongPassword
+from dentatool.team.notices import tell_of_changed_factor, tell_of_new_password
 from dentatool.team.passkey_form import PasskeyAnswer
+from dentatool.team.password_views import secret_field
 from dentatool.team.second_step import said_of
 
 NOT_THIS_APP = (
@@ -45,6 +48,16 @@ class NewAppForm(LabelForm):
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
     )
     note = forms.CharField(label="Vorgang", max_length=4_000, widget=forms.HiddenInput)
+
+
+class LastFactorForm(Form):
+    """The password, which has to do alone from now on; and a longer one if it is too short for that."""
+
+    old = secret_field("Jetziges Passwort", "current-password", attrs={"autofocus": True})
+    new = secret_field(
+        "Neues Passwort", "new-password", required=False,
+        help_text="Nur nötig, wenn das jetzige kürzer als 15 Zeichen ist. Mehrere Wörter hintereinander sind gut.",
+    )  # fmt: skip
 
 
 @page(Permission.OWN_ACCOUNT, level="half")
@@ -142,17 +155,34 @@ def factor_rename(request: HttpRequest, pk: object) -> HttpResponse:
 
 @page(Permission.OWN_ACCOUNT, fresh=True)
 @require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters()
 def factor_remove(request: HttpRequest, pk: object) -> HttpResponse:
     """Take a factor away, unless it is the last one that is demanded."""
     own = OwnFactors(request)
     factor = own.get(pk)
-    if request.method == "POST":
-        what = f"{factor.get_kind_display()} „{factor.label}“"
-        own.remove(factor)
-        tell_of_changed_factor(own.account, f"Entfernt: {what}.")
-        messages.success(request, f"{what} ist entfernt.")
-        return redirect("factors")
-    return render(request, "team/factor_remove.html", {"factor": factor, "own": own})
+    own.require_removable(factor)
+    is_last, what = own.is_last(factor), f"{factor.get_kind_display()} „{factor.label}“"
+    form = LastFactorForm(posted(request)) if is_last else Form(posted(request))
+    if request.method == "POST" and form.is_valid():
+        try:
+            own.remove(factor, **form.cleaned_data)
+        except WrongPassword:
+            form.add_error("old", "Das ist nicht Ihr jetziges Passwort, oder es wurde zu oft falsch eingegeben.")
+        except WeakPassword as reason:
+            form.add_error("new", f"Ohne zweites Verfahren muss das Passwort länger sein. {reason}")
+        else:
+            return _removed(request, own, what, is_new_password=bool(form.cleaned_data.get("new")))
+    facts = {"factor": factor, "form": form, "is_last": is_last}
+    return render(request, "team/factor_remove.html", facts, status=422 if form.is_bound else 200)
+
+
+def _removed(request: HttpRequest, own: OwnFactors, what: str, *, is_new_password: bool) -> HttpResponse:
+    tell_of_changed_factor(own.account, f"Entfernt: {what}.")
+    messages.success(request, f"{what} ist entfernt.")
+    if is_new_password:
+        tell_of_new_password(own.account, "geändert")
+        messages.success(request, "Das neue Passwort gilt ab jetzt. Ihre anderen Sitzungen sind beendet.")
+    return redirect("factors")
 
 
 def _added(request: HttpRequest, own: OwnFactors, said: str) -> HttpResponse:

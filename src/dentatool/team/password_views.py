@@ -29,22 +29,26 @@ USED = "Dieser Link wurde schon benutzt oder ist älter als 15 Minuten. Fordern 
 AT_MOST = 256
 
 
-def _secret(label: str, autocomplete: str, **options: object) -> forms.CharField:
+def secret_field(
+    label: str, autocomplete: str, *, attrs: dict[str, object] | None = None, required: bool = True, help_text: str = ""
+) -> forms.CharField:
     """A password as it was typed, blanks at its ends included; pasting is welcome."""
-    widget = forms.PasswordInput(attrs={"autocomplete": autocomplete, **options.pop("attrs", {})})  # type: ignore[dict-item]
-    return forms.CharField(label=label, max_length=AT_MOST, strip=False, widget=widget)
+    widget = forms.PasswordInput(attrs={"autocomplete": autocomplete, **(attrs or {})})
+    return forms.CharField(
+        label=label, max_length=AT_MOST, strip=False, widget=widget, required=required, help_text=help_text
+    )
 
 
 class NewPasswordForm(Form):
     """A new password, once: it can be shown while it is typed."""
 
-    new = _secret("Neues Passwort", "new-password", attrs={"data-strength": True})
+    new = secret_field("Neues Passwort", "new-password", attrs={"data-strength": True})
 
 
 class ChangePasswordForm(NewPasswordForm):
     """The one in use now, and the new one."""
 
-    old = _secret("Jetziges Passwort", "current-password", attrs={"autofocus": True})
+    old = secret_field("Jetziges Passwort", "current-password", attrs={"autofocus": True})
     field_order = ("old", "new")
 
 

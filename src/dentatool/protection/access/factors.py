@@ -14,7 +14,7 @@ from typing import Any
 
 from django.http import Http404, HttpRequest
 
-from dentatool.protection.access.internal import codes, factors, passkeys
+from dentatool.protection.access.internal import codes, factors, passkeys, passwords
 from dentatool.protection.access.internal.entering import Entrance, finish_step, sign_in_by_passkey
 from dentatool.protection.access.internal.envelopes import seal, unseal
 from dentatool.protection.access.internal.factors import (
@@ -191,9 +191,26 @@ class OwnFactors:
             raise FactorRefused("Wiederherstellungscodes ersetzen ein zweites Verfahren. Richten Sie zuerst eines ein.")
         return factors.replace_recovery_codes(self.account)
 
-    def remove(self, factor: Factor) -> None:
-        """Take one away. Raises FactorRefused for the last one that is demanded."""
+    def is_last(self, factor: Factor) -> bool:
+        """Whether the password would be all that is left."""
+        rest = factors.second_kinds(each for each in self.held if each.pk != factor.pk)
+        return self.account.has_password and factor.kind in (Kind.PASSKEY, Kind.APP) and not rest
+
+    def require_removable(self, factor: Factor) -> None:
+        """Raises FactorRefused for the last one that is demanded."""
+        factors.require_removable(self.account, factor)
+
+    def remove(self, factor: Factor, *, old: str = "", new: str = "") -> None:
+        """Take one away. With the last one goes the right to a short password: it is proven, and replaced by `new`.
+
+        Raises FactorRefused for the last one that is demanded, WrongPassword, WeakPassword.
+        """
+        is_last = self.is_last(factor)
+        if is_last:
+            passwords.require_stands_alone(self._request, self.account, old, new)
         factors.remove(self.account, factor)
+        if is_last and new:
+            passwords.replace(self._request, self.account, new)
 
     def _added(self, factor: Factor) -> Factor:
         if self._person.level != Level.FULL:

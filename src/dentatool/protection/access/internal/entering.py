@@ -37,6 +37,7 @@ from dentatool.protection.access.internal.sessions import (
     origin_of,
     raise_session,
 )
+from dentatool.protection.access.internal.strength import is_long_enough_alone
 from dentatool.protection.audit import record_event, record_platform_event
 from dentatool.protection.tenancy import current, laboratory
 
@@ -44,7 +45,8 @@ HALF_END = FRESH  # so that what a half session may do, adding the first factor,
 
 # method of the session → where it can lead. A test looks for every other place that makes a session.
 WAYS_IN = {
-    "password": "full where no factor is held and none demanded; else half, for the second step or the first factor",
+    "password": "full where no factor is held, none demanded and the password long enough alone; else half, for the second "
+    "step or the first factor",
     "app": "half to full after a code; stays half where the laboratory demands a passkey",
     "recovery": "half to full after a recovery code; stays half where the laboratory demands a passkey",
     "passkey": "full, alone with the person verified by the device, or half to full after the password",
@@ -88,7 +90,7 @@ def sign_in(request: HttpRequest, sign_in_name: str, password: str) -> Entrance 
     renewed = hash_password(password, key) if is_dated(stored, key) else ""
     with laboratory(lab_id, actor=account_id, origin=origin_of(request), request_id=request.request_id):  # type: ignore[attr-defined]
         is_new_device = device is None and _was_here(account_id)
-        level = _after_password(request, account_id, renewed)
+        level = _after_password(request, account_id, renewed, stands_alone=is_long_enough_alone(password))
     give_back(*budget)
     if level == Level.FULL:
         remember_device(request, key)
@@ -124,13 +126,14 @@ def _note_refusal(request: HttpRequest, key: bytes, *, is_locked: bool) -> None:
         )
 
 
-def _after_password(request: HttpRequest, account_id: UUID, renewed_hash: str) -> str:
+def _after_password(request: HttpRequest, account_id: UUID, renewed_hash: str, *, stands_alone: bool) -> str:
     account = Account.objects.get(pk=account_id)
     if renewed_hash:
         account.password_hash = renewed_hash
         account.save(update_fields=["password_hash"])
-    is_enough = not factors.second_kinds(factors.factors_of(account_id)) and not factors.demanded_of(account)
-    if is_enough:
+    # One that was long enough beside a factor opens nothing alone, however the factor was lost.
+    is_enough = stands_alone and not factors.second_kinds(factors.factors_of(account_id))
+    if is_enough and not factors.demanded_of(account):
         begin_session(request, account_id, lasts=_until_factor_is_due(account))
         return Level.FULL
     begin_session(request, account_id, level=Level.HALF, lasts=HALF_END)

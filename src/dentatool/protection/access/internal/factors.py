@@ -220,8 +220,8 @@ def codes_left(factor: Factor) -> int:
     return len(str(factor.secret).split())
 
 
-def remove(account: Account, factor: Factor) -> None:
-    """Take a factor away. Raises FactorRefused for the last one that the laboratory demands."""
+def require_removable(account: Account, factor: Factor) -> set[str]:
+    """What second steps are left without this factor. Raises FactorRefused for the last one that is demanded."""
     held = list(Factor.objects.select_for_update().filter(account=account))
     rest = second_kinds(each for each in held if each.pk != factor.pk)
     demanded = demanded_of(account)
@@ -230,6 +230,12 @@ def remove(account: Account, factor: Factor) -> None:
             "Ihr Labor verlangt dieses Anmeldeverfahren. Richten Sie zuerst ein anderes ein; dann lässt sich dieses "
             "entfernen."
         )
+    return rest
+
+
+def remove(account: Account, factor: Factor) -> None:
+    """Take a factor away. Raises FactorRefused for the last one that the laboratory demands."""
+    rest = require_removable(account, factor)
     factor.delete()
     record_event("authn_factor_removed", account=account.pk, kind=factor.kind)
     if not rest:  # codes stand in for a factor; without one they are another password

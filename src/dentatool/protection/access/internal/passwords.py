@@ -25,7 +25,7 @@ from dentatool.protection.access.internal.limits import (
 )
 from dentatool.protection.access.internal.models import AccessLink, Account, Ending, Session, sign_in_key
 from dentatool.protection.access.internal.sessions import first_question, origin_of
-from dentatool.protection.access.internal.strength import SHORTEST, SHORTEST_ALONE, Verdict, judge
+from dentatool.protection.access.internal.strength import SHORTEST, SHORTEST_ALONE, Verdict, is_long_enough_alone, judge
 from dentatool.protection.audit import record_event
 from dentatool.protection.tenancy import current, laboratory
 from dentatool.protection.tenancy.internal.models import Laboratory
@@ -55,12 +55,11 @@ def shortest_for(account: Account) -> int:
     return SHORTEST if factors.second_kinds(factors.factors_of(account.pk)) else SHORTEST_ALONE
 
 
-def judge_for(account: Account, password: str) -> Verdict:
-    """Whether this password will do for this account. Needs the laboratory's pass."""
+def judge_for(account: Account, password: str, *, alone: bool = False) -> Verdict:
+    """Whether this password will do for this account, or `alone`, without its factors. Needs the laboratory's pass."""
     name = Laboratory.objects.values_list("name", flat=True).get(pk=current().lab_id)
-    return judge(
-        password, context=[name, str(account.display_name), str(account.sign_in_name)], shortest=shortest_for(account)
-    )
+    shortest = SHORTEST_ALONE if alone else shortest_for(account)
+    return judge(password, context=[name, str(account.display_name), str(account.sign_in_name)], shortest=shortest)
 
 
 def is_password_of(account: Account, typed: str) -> bool:
@@ -83,10 +82,29 @@ def change(request: HttpRequest, old: str, new: str) -> Account:
     request.keeps_refusal = True  # type: ignore[attr-defined]  # a wrong old password is counted
     if not is_password_of(account, old):
         raise WrongPassword
-    _store(account, new)
-    _end_sessions(account, but=person.session_id)
-    record_event("authn_password_change", account=account.pk)
+    replace(request, account, new)
     return account
+
+
+def require_stands_alone(request: HttpRequest, account: Account, old: str, new: str) -> None:
+    """Before the last factor goes: the password in use, or a new one, must do without. Changes nothing.
+
+    Raises WrongPassword, WeakPassword.
+    """
+    request.keeps_refusal = True  # type: ignore[attr-defined]  # a wrong old password is counted
+    if not is_password_of(account, old):
+        raise WrongPassword
+    if not new and not is_long_enough_alone(old):  # everything else was judged when it was set
+        raise WeakPassword(f"Bitte wählen Sie ein neues mit mindestens {SHORTEST_ALONE} Zeichen.")
+    if new and (reason := judge_for(account, new, alone=True).reason):
+        raise WeakPassword(reason)
+
+
+def replace(request: HttpRequest, account: Account, new: str) -> None:
+    """Store a new password of who is signed in, after the old one was proven; all other sessions end."""
+    _store(account, new)
+    _end_sessions(account, but=request.person.session_id)  # type: ignore[attr-defined]
+    record_event("authn_password_change", account=account.pk)
 
 
 def ask_reset(request: HttpRequest, sign_in_name: str) -> None:

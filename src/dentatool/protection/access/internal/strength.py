@@ -83,6 +83,11 @@ def judge(password: str, *, context: Iterable[str], shortest: int) -> Verdict:
     return Verdict(score)
 
 
+def is_long_enough_alone(password: str) -> bool:
+    """Whether this password may be all that its person gives: without a second factor it has to be longer."""
+    return len(normal(password)) >= SHORTEST_ALONE
+
+
 def _score(password: str, words: Iterable[str]) -> int:
     """zxcvbn's 0 to 4, with German words beside the English ones."""
     if not password:
