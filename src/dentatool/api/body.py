@@ -12,6 +12,7 @@ from django.http import HttpRequest
 
 from dentatool.api.kinds import Kind, Schema, Unfit, kind_of
 from dentatool.api.refusals import Malformed, NoJson, TooLarge, Unfitting
+from dentatool.protection.audit.refusals import note_refusal
 
 MOST_BYTES = 2_000_000
 _READ = ("application/json", "application/merge-patch+json")
@@ -97,6 +98,7 @@ class Body:
         for name, value in sent.items():
             try:
                 if name not in self.kinds:
+                    note_refusal("input_validation_fail", what=self.title)
                     raise Unfit("Dieses Feld gibt es hier nicht.")
                 found[self.names.get(name, name)] = self.kinds[name].read(value)
             except Unfit as reason:
@@ -116,6 +118,7 @@ class Body:
         known = make(None)
         for name in typed:
             if name not in known.fields and name not in self.more:
+                note_refusal("sequence_fail", what=self.title)
                 raise Unfitting({f"{pointer}/{self.json_name(name)}": ["Das lässt sich hier nicht mehr ändern."]})
         start = {name: known.get_initial_for_field(each, name) for name, each in known.fields.items()}
         form = make({name: value for name, value in {**start, **typed}.items() if value is not None})

@@ -15,6 +15,7 @@ from django.utils import timezone
 from dentatool.api.jobs import forget_in_time
 from dentatool.api.models import KEPT, KeptAnswer
 from dentatool.api.refusals import Malformed, OtherRequest
+from dentatool.protection.audit.refusals import note_refusal
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _TOLD = ("ETag", "Location", "Content-Type")
@@ -33,7 +34,11 @@ def once(request: HttpRequest, do: Callable[[], HttpResponse]) -> HttpResponse:
     taken, asked = _take(request, key), _fingerprint(request)
     if taken.status:
         if taken.request_sha256 != asked:
-            raise OtherRequest("Bitte für eine andere Anfrage einen anderen Schlüssel verwenden.")
+            note_refusal("input_validation_fail", path=request.path)
+            raise OtherRequest(
+                "Bitte für eine andere Anfrage einen anderen Schlüssel verwenden. Auch wenn sich die Rechte des "
+                "Zugangsschlüssels geändert haben, wird keine frühere Antwort wiederholt."
+            )
         return HttpResponse(taken.body, status=taken.status, headers={**taken.headers, "Idempotency-Replayed": "true"})
     answer = do()
     if answer.status_code < 400:  # else the Gate rolls back, this row with it
@@ -57,6 +62,7 @@ def _take(request: HttpRequest, key: str) -> KeptAnswer:
 
 
 def _fingerprint(request: HttpRequest) -> str:
-    """Of what is asked: method, address and body."""
-    asked = json.dumps([request.method, request.get_full_path(), request.headers.get("If-Match", "")])
+    """Of what is asked: method, address and body; and of what may be seen, since the answer was made for that."""
+    held = sorted(request.permissions)  # type: ignore[attr-defined]
+    asked = json.dumps([request.method, request.get_full_path(), request.headers.get("If-Match", ""), held])
     return hashlib.sha256(asked.encode() + b"\n" + request.body).hexdigest()

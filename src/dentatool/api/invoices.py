@@ -28,7 +28,6 @@ from dentatool.billing.forms import FIELDS, MOST_ROWS, DiscountForm, LineForm, L
 from dentatool.billing.models import Invoice, InvoiceLine
 from dentatool.billing.paper.pdf import file_name
 from dentatool.billing.queries import STATES, listed, state_of
-from dentatool.kit.fields import ABSENT
 from dentatool.orders.models import Order
 from dentatool.protection.access import Permission
 from dentatool.protection.audit import record_event
@@ -80,7 +79,7 @@ def invoice_draft(call: Call) -> Invoice:
     """Gibt es schon einen Entwurf, ist er die Antwort."""
     order = Order.objects.filter(pk=call.sent["order"]).first()
     if order is None:
-        raise Unfitting({"/order": [ABSENT]})
+        raise Unfitting.absent("/order", call.sent["order"])
     return _invoice(draft_invoice(order).pk)
 
 

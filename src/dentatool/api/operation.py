@@ -29,6 +29,7 @@ from dentatool.api.refusals import Malformed, NotThisWay, Refusal, Stale, Unfitt
 from dentatool.api.shape import Shape
 from dentatool.protection.access import Permission
 from dentatool.protection.access.problems import API
+from dentatool.protection.audit.refusals import note_refusal
 
 ROOT = f"{API}v1/"
 JSON = "application/json"
@@ -202,6 +203,7 @@ class Endpoint:
                 return HttpResponse(status=HTTPStatus.NO_CONTENT, headers={"Allow": self.allowed})
             found = self.operations.get("GET" if request.method == "HEAD" else request.method or "")
             if found is None:
+                note_refusal("input_validation_fail", path=request.path)
                 raise NotThisWay(f"Möglich sind: {self.allowed}.", headers={"Allow": self.allowed})
             return _answer(found, request, ids)
         except Refusal as refused:
@@ -225,6 +227,7 @@ def _query(wanted: Operation, request: HttpRequest) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, values in request.GET.lists():
         if name not in wanted.parameters or len(values) > 1:
+            note_refusal("input_validation_fail", path=request.path)
             offered = ", ".join(wanted.parameters) or "keine"
             raise Malformed(f"Unbekannte oder doppelte Angabe in der Adresse. Möglich sind: {offered}.")
         try:

@@ -228,7 +228,7 @@ def order_chain(call: Call, pk: UUID) -> dict[str, Any]:
     held = call.locked(Order.objects.select_related(*RELATED), pk)
     chain = ServiceChain.objects.filter(pk=call.sent["chain"], active=True).first()
     if chain is None:
-        raise Unfitting({"/chain": [ABSENT]})
+        raise Unfitting.absent("/chain", call.sent["chain"])
     counted = {**variables_of(teeth_of(held)), **call.sent.get("counts", {})}
     return {"added": len(apply_chain(held, chain, counted))}
 

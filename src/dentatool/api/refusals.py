@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from typing import ClassVar
+from uuid import UUID
 
 from django.http import HttpResponse
 
+from dentatool.kit.fields import ABSENT
 from dentatool.protection.access.problems import problem
+from dentatool.protection.audit.refusals import note_refusal
 
 
 class Refusal(Exception):
@@ -52,6 +55,12 @@ class Unfitting(Refusal):
     """Fields that are wrong; `errors` names each."""
 
     status, title = 422, "Einzelne Angaben sind nicht richtig"
+
+    @classmethod
+    def absent(cls, pointer: str, record: UUID) -> "Unfitting":
+        """A record that there is not for this laboratory; noted as everywhere else (kit/fields.py)."""
+        note_refusal("malicious_direct_reference", record=record)
+        return cls({pointer: [ABSENT]})
 
     def __init__(self, found: Mapping[str, Iterable[str]]) -> None:
         errors = [{"pointer": pointer, "message": message} for pointer in found for message in found[pointer]]

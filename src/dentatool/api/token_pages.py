@@ -14,6 +14,8 @@ from dentatool.kit.formatting import day
 from dentatool.kit.forms import posted
 from dentatool.protection.access import Permission, page
 from dentatool.protection.access.tokens import SOON, ApiToken, end_token, make_token, tokens_of
+from dentatool.protection.audit.refusals import note_refusal
+from dentatool.team.people_pages import require_only
 from dentatool.team.permission_words import WORDS
 
 MOST_TOKENS = 50
@@ -34,7 +36,11 @@ def token_new(request: HttpRequest) -> HttpResponse:
     """Make a token and show it, this once."""
     owner = request.person.id  # type: ignore[attr-defined]
     form = TokenForm(posted(request), held=request.permissions)  # type: ignore[attr-defined]
+    if form.is_bound:
+        require_only(request, form, "scopes")
     if not form.is_valid():
+        if form.has_error("scopes", "invalid_choice"):
+            note_refusal("authz_fail", path=request.path)
         return render(request, "api/token_new.html", {"form": form}, status=422 if form.is_bound else 200)
     if sum(_lives(token) for token in tokens_of(owner)) >= MOST_TOKENS:
         raise NotYet(f"Mehr als {MOST_TOKENS} Zugangsschlüssel gibt es nicht. Bitte zuerst einen beenden.")

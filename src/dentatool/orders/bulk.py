@@ -10,6 +10,7 @@ from dentatool.orders.lines import Repriced
 from dentatool.orders.models import Order
 from dentatool.orders.moving import names_of, transition
 from dentatool.orders.workflow import STEPS, State
+from dentatool.protection.audit.refusals import note_refusal
 
 MOST = 100  # the worklist shows 25 a page
 _OFFERED = (State.PLANNING, State.WORKING, State.CHECKING, State.FINISHED, State.DELIVERED)
@@ -59,6 +60,8 @@ def move_many(ids: Iterable[UUID], to: State, *, by: Collection[Any]) -> Moved:
             refused.append(f"{order.number}: {reason}")
         else:
             done.append(order.number)
+    for absent in set(wanted) - {order.pk for order in orders}:
+        note_refusal("malicious_direct_reference", record=absent)
     if len(done) + len(refused) < len(wanted):
         refused.append("Ein ausgewählter Auftrag ist nicht vorhanden.")
     return Moved(tuple(done), tuple(stuck), tuple(refused), tuple(repriced))

@@ -33,7 +33,7 @@ from dentatool.protection.access.internal.endings import (
 from dentatool.protection.access.internal.models import Level
 from dentatool.protection.access.internal.noting import note_missing_record, worth_writing
 from dentatool.protection.access.internal.outages import AWAY, UNCERTAIN, Words, sqlstate, words_for
-from dentatool.protection.access.internal.programs import refuse_program, serve_program
+from dentatool.protection.access.internal.programs import brings_token, refuse_program, serve_program
 from dentatool.protection.access.internal.roles import PUBLIC, Permission
 from dentatool.protection.access.internal.sessions import (
     COOKIE,
@@ -149,6 +149,8 @@ class Gate:
         except DatabaseError as outage:
             return self._refuse(request, outage)
         if row is None:
+            if brings_token(request):
+                request.after_rollback.append(("authn_login_fail", {"path": request.path}))  # type: ignore[attr-defined]
             return _with_cookie(request, self._serve_nobody(request))
         with DecryptError.collected() as unreadable:
             try:

@@ -19,6 +19,7 @@ from dentatool.protection.access.internal.noting import note_missing_record
 from dentatool.protection.access.internal.roles import Permission, permissions_of
 from dentatool.protection.access.internal.sessions import COOKIE
 from dentatool.protection.access.problems import problem
+from dentatool.protection.audit import record_platform_event
 from dentatool.protection.tenancy import laboratory
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def serve_program(gate: "Gate", request: HttpRequest) -> HttpResponse:
     """A request under /api/: only its token counts. Cookies are worth nothing here, so no form can be forged."""
     try:
         if (refused := _contradiction(request)) is not None:
+            record_platform_event("authn_login_fail", origin=origin_of(request), path=request.path[:200])
             return refused
         found = _found(request)
         if (refused := _too_often(request, found)) is not None:
@@ -110,8 +112,6 @@ def serve_program(gate: "Gate", request: HttpRequest) -> HttpResponse:
     except DatabaseError as outage:
         return gate._refuse(request, outage)
     if found is None:
-        if "Authorization" in request.headers:
-            request.after_rollback.append(("authn_login_fail", {"path": request.path}))  # type: ignore[attr-defined]
         return gate._serve_nobody(request)
     row = (found.token_id, found.lab_id, found.account_id)
     if not found.is_live or Permission.API_USE not in found.program.permissions:
@@ -130,6 +130,8 @@ def serve_program(gate: "Gate", request: HttpRequest) -> HttpResponse:
 def refuse_program(request: HttpRequest, permission: Any) -> HttpResponse | None:
     """Before each view: who, then whether they may. The view of an operation names a permission for each method."""
     if request.person is None:  # type: ignore[attr-defined]
+        if "Authorization" in request.headers or COOKIE in request.COOKIES:
+            request.after_rollback.append(("authn_login_fail", {"path": request.path}))  # type: ignore[attr-defined]
         return _unknown(request)
     if isinstance(permission, dict):  # what no operation is declared for, the view answers with 405
         permission = permission.get(request.method, Permission.API_USE)
@@ -167,6 +169,11 @@ def _serve_inside(gate: "Gate", request: HttpRequest, found: Found) -> HttpRespo
             transaction.set_rollback(True)
         request.is_done = response.status_code < 400  # type: ignore[attr-defined]
         return response
+
+
+def brings_token(request: HttpRequest) -> bool:
+    """Whether a page is asked with what opens the API alone."""
+    return bool(_bearer(request))
 
 
 def _contradiction(request: HttpRequest) -> HttpResponse | None:
