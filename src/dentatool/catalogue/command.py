@@ -49,7 +49,10 @@ def _take_over(found: PriceFile, *, activate: bool) -> tuple[list[str], bool]:
         lines.append(f"  {len(changes)} Preise anders als in „{before}“, davon {notable} auffällig.")
     if activate and (gaps := len(found.missing.get(own.lab_type, ()))):
         many = f"{gaps} Preise fehlen" if gaps > 1 else "Ein Preis fehlt"
-        return [*lines, f"{many}, darum nur als Entwurf gespeichert. Ansehen und in Kraft setzen: Seite „Preise“."], False
+        return [
+            *lines,
+            f"{many}, darum nur als Entwurf gespeichert. Ansehen und in Kraft setzen: Seite „Preise“.",
+        ], False
     if activate:
         importing.activate(made)
         return [*lines, f"In Kraft für Lieferungen ab {made.valid_from:%d.%m.%Y}."], True
