@@ -37,3 +37,23 @@ def records_of(lab: Any) -> dict[str, UUID]:
     from pages.test_matrix import records_of as made_for_pages
 
     return made_for_pages(lab)
+
+
+def of_another_practice(lab: Any, records: dict[str, UUID]) -> dict[str, UUID]:
+    """The same laboratory's records as another customer has them; price lists and articles belong to no practice."""
+    from billing.conftest import make_order
+    from dentatool.billing.actions import draft_invoice
+    from dentatool.practices.models import Dentist, KnownLocation
+
+    with lab.at_work():
+        order = make_order()
+        made = {
+            "order": order,
+            "position": order.positions.first(),
+            "patient": order.patient,
+            "draft": draft_invoice(order),
+            "practice": order.practice,
+            "dentist": Dentist.objects.create(practice=order.practice, last_name="Winter"),
+            "location": KnownLocation.objects.create(practice=order.practice, number="565902"),
+        }
+        return records | {name: record.pk for name, record in made.items()}

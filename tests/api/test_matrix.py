@@ -1,24 +1,48 @@
-"""Every operation × every role × {own, foreign laboratory, absent, nobody}, generated from the program.
+"""Every operation × every role × {own, foreign practice, foreign laboratory, absent, nobody}, generated from the program.
 
-An operation at a new part of the API fails here until RECORDS (records.py) says whose id it takes.
+An operation at a new part of the API fails here until RECORDS (records.py) says whose id it takes. Only owner and office may
+use programs; everybody else's token is worth nothing, so their row of the matrix is one answer.
 """
 
 from uuid import uuid4
 
 import pytest
 
-from api.records import RECORDS, filled, records_of
+from api.records import RECORDS, filled, of_another_practice, records_of
 from dentatool.api.operation import OPERATIONS
-from dentatool.protection.access import Permission, Role
+from dentatool.protection.access import Account, Permission, Role
 from dentatool.protection.access.internal.roles import PERMISSIONS_OF
 from dentatool.protection.access.tokens import OFFERED
+from dentatool.protection.tenancy import laboratory
 from harness.laboratories import Program
-from pages.test_matrix import fingerprint
+from pages.test_matrix import OWN_ROLE, ROLES, fingerprint, permissions_of
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND")
 WITH_IDS = [one for one in OPERATIONS if "{" in one.path]
 ABSENT = {name: uuid4() for name in {*RECORDS.values(), "position"}}
 ANYTHING = {"If_Match": "*"}
+
+
+WITH_PROGRAMS = [role for role in ROLES if Permission.API_USE in permissions_of(role)]
+WITHOUT = [role for role in ROLES if role not in WITH_PROGRAMS]
+ALL = ("own", "practice", "laboratory", "absent")  # whose records are asked for
+
+
+def scene(anna, bert):
+    """Records of each column, for Anna's people."""
+    own = records_of(anna)
+    return dict(zip(ALL, (own, of_another_practice(anna, own), records_of(bert), ABSENT), strict=True))
+
+
+def program_of(lab, role, own):
+    """A program of a real person with this role, with a token for everything; one of a practice belongs to these records'."""
+    who = "reader" if role == OWN_ROLE else role
+    if role == OWN_ROLE:
+        with laboratory(lab.lab_id):
+            Account.objects.filter(pk=lab.member(who).id).update(role="eigene-annahme")
+    if role == Role.PRACTICE:
+        lab.practice_person(own["practice"])
+    return lab.program(who)
 
 
 def told(answer):
@@ -40,10 +64,16 @@ def test_every_operation_says_what_it_does():
     assert [one.name for one in OPERATIONS if not one.summary] == []
 
 
-def test_bert_gets_for_annas_records_what_he_gets_for_none(anna, bert, superuser):
+def test_the_matrix_has_a_row_for_each_role():
+    assert {*WITH_PROGRAMS, *WITHOUT} == {*Role.values, OWN_ROLE}
+    assert WITH_PROGRAMS == [Role.OWNER, Role.OFFICE]
+
+
+@pytest.mark.parametrize("role", WITH_PROGRAMS)
+def test_berts_people_get_for_annas_records_what_they_get_for_none(role, anna, bert, superuser):
     """Status, headers and body alike to the byte, and nothing of Anna's changes."""
     foreign = records_of(anna)
-    program = bert.program()
+    program = bert.program(role)
     before = fingerprint(superuser, anna.lab_id)
 
     for one in WITH_IDS:
@@ -52,6 +82,58 @@ def test_bert_gets_for_annas_records_what_he_gets_for_none(anna, bert, superuser
         assert told(theirs) == told(nothing), f"{one.method} {one.path}"
         assert theirs.status_code == (422 if one.takes and one.takes.required else 404), f"{one.method} {one.path}"
 
+    assert fingerprint(superuser, anna.lab_id) == before
+
+
+@pytest.mark.parametrize("role", WITHOUT)
+def test_whoever_may_use_no_programs_gets_one_answer_for_everything(role, anna, bert, superuser):
+    """Own or foreign, there or not, with or without the right: the answer of nobody, to the byte."""
+    columns = scene(anna, bert)
+    program, nobody = program_of(anna, role, columns["own"]), Program("")
+    before = fingerprint(superuser, anna.lab_id), fingerprint(superuser, bert.lab_id)
+
+    for one in OPERATIONS:
+        answers = [
+            told(who.ask(one.method, filled(one.path, records), {}, **ANYTHING))
+            for who, records in [*((program, columns[each]) for each in ALL), (nobody, columns["own"])]
+        ]
+        assert answers[0][0] == 401, f"{role} {one.method} {one.path}"
+        assert all(each == answers[0] for each in answers), f"{role} {one.method} {one.path}"
+
+    assert (fingerprint(superuser, anna.lab_id), fingerprint(superuser, bert.lab_id)) == before
+
+
+@pytest.mark.parametrize("role", WITH_PROGRAMS)
+def test_to_the_laboratorys_own_people_every_practice_is_alike(role, anna, bert):
+    columns = scene(anna, bert)
+    program = program_of(anna, role, columns["own"])
+
+    for one in WITH_IDS:
+        if one.method == "GET":
+            own, other = (program.get(filled(one.path, columns[each])).status_code for each in ("own", "practice"))
+            assert own == other in (200, 409), f"{role} {one.path}"
+
+
+def test_even_with_a_program_a_practice_would_see_its_own_alone(anna, bert, superuser, monkeypatch):
+    """Nobody gives practices this right. If somebody did: foreign is absent, byte for byte, of practices as of laboratories."""
+    columns = scene(anna, bert)
+    held = PERMISSIONS_OF[Role.PRACTICE] | {Permission.API_USE}
+    monkeypatch.setitem(PERMISSIONS_OF, Role.PRACTICE, held)
+    program = program_of(anna, Role.PRACTICE, columns["own"])
+    before = fingerprint(superuser, anna.lab_id)
+    served = []
+
+    for one in WITH_IDS:
+        own, practice, foreign, nothing = (
+            told(program.ask(one.method, filled(one.path, columns[each]), {} if one.takes else None, **ANYTHING))
+            for each in ALL
+        )
+        assert practice == foreign == nothing, f"{one.method} {one.path}"
+        assert nothing[0] == (404 if one.permission in held else 403), f"{one.method} {one.path}: {nothing[0]}"
+        served.append(own[0])
+
+    assert served.count(200) > 2  # its own order is shown
+    assert str(columns["practice"]["order"]) not in program.get("orders").content.decode()
     assert fingerprint(superuser, anna.lab_id) == before
 
 
