@@ -103,6 +103,10 @@ def test_the_bench_measures_everything_it_lists() -> None:
         assert 0 < each["quietest_ms"] <= each["p95_ms"]
         raw_us = next(duel["raw_us"] for duel in found["database"] if duel["name"] == each["name"])
         assert each["times_raw"] == pytest.approx(each["median_ms"] * 1000 / raw_us)
+    assert [each["name"] for each in found["api"]] == ["25 Aufträge", "ein Auftrag"]
+    for each in found["api"]:
+        assert 0 < each["per_s"] <= each["best_per_s"]
+        assert each["median_ms"] > 0
     assert found["xml"]["ratio"] == pytest.approx(found["xml"]["raw_per_s"] / found["xml"]["database_per_s"])
     assert found["xml"]["files"] > 0
     assert len(found["search_cold_ms"]) == 3

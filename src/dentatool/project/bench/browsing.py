@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -32,8 +33,9 @@ class Visitor:
         self._send(("POST", "/protokoll/zweck/", urlencode({"purpose": "routine", "csrfmiddlewaretoken": self.token})))
 
     @property
-    def cookie(self) -> str:
-        return "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+    def headers(self) -> dict[str, str]:
+        cookie = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+        return {"Cookie": cookie, "Origin": f"https://localhost:{self.port}"}
 
     @property
     def cookies(self) -> dict[str, str]:
@@ -41,11 +43,9 @@ class Visitor:
 
     def _send(self, request: Request) -> tuple[int, bytes]:
         connection = connect(self.port)
-        own = f"localhost:{self.port}"
         method, path, body = request
         form = {"Content-Type": "application/x-www-form-urlencoded"} if body else {}
-        headers = {"Host": own, "Origin": f"https://{own}", "Cookie": self.cookie, **form}
-        connection.request(method, path, body or None, headers)
+        connection.request(method, path, body or None, {"Host": f"localhost:{self.port}", **self.headers, **form})
         answer = connection.getresponse()
         for name, value in answer.getheaders():
             if name.lower() == "set-cookie":
@@ -85,7 +85,21 @@ class Visitor:
         }
 
 
-def send(visitor: Visitor, plans: Sequence[Iterable[Request]], warm: Sequence[Request] = ()) -> list[list[float]]:
+@dataclass(frozen=True)
+class Program:
+    """A program with the measured person's token."""
+
+    port: int
+    token: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+def send(
+    visitor: Visitor | Program, plans: Sequence[Iterable[Request]], warm: Sequence[Request] = ()
+) -> list[list[float]]:
     """Send each list of requests by a client process of its own, all at once; milliseconds of each request."""
     command = [sys.executable, "-m", "dentatool.project.bench.client"]
     clients = [
@@ -94,7 +108,7 @@ def send(visitor: Visitor, plans: Sequence[Iterable[Request]], warm: Sequence[Re
     ]
     for client, plan in zip(clients, plans, strict=True):
         assert client.stdin is not None and client.stdout is not None
-        order = {"port": visitor.port, "cookie": visitor.cookie, "warm": list(warm), "requests": list(plan)}
+        order = {"port": visitor.port, "headers": visitor.headers, "warm": list(warm), "requests": list(plan)}
         client.stdin.write(json.dumps(order) + "\n")
         client.stdin.flush()
     for client in clients:

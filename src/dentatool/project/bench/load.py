@@ -61,6 +61,15 @@ class Measured:
     names: tuple[tuple[UUID, str, date], ...]
 
 
+def new_token(measured: Measured) -> str:
+    """A token of the measured laboratory's owner, for all that a program may do."""
+    from dentatool.protection.access.tokens import OFFERED, make_token  # noqa: PLC0415  (Django must be set up first)
+    from dentatool.protection.tenancy import laboratory  # noqa: PLC0415
+
+    with laboratory(measured.lab_id, actor=measured.account_id):
+        return make_token(measured.account_id, "Messung", OFFERED, timedelta(days=1))[1]
+
+
 def found_measured(sizes: Sizes) -> Measured:
     """A laboratory with sealed patients, orders with teeth and positions, and issued invoices: all by the program."""
     from dentatool.catalogue import demo as catalogue_demo  # noqa: PLC0415  (Django must be set up first)

@@ -25,6 +25,11 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         target = f"{each['target_ms']:6.0f}" if each["target_ms"] else "     –"
         times = f"{each['median_ms']:8.2f} {each['p95_ms']:8.2f} {each['quietest_ms']:15.2f}"
         yield f"  {mark} {each['name']:<26} {each['clients']} Clients {times} {target} {each['times_raw']:10.1f}"
+    for each in found["api"]:
+        yield (
+            f"    API, {each['name']:<22} 2 Clients {each['median_ms']:8.2f} ms, {each['per_s']:.0f} je Sekunde "
+            f"(beste Runde {each['best_per_s']:.0f})"
+        )
     yield f"    Erste Suche nach Neustart (kalt): {', '.join(f'{ms:.0f}' for ms in found['search_cold_ms'])} ms"
     yield ""
     xml = found["xml"]

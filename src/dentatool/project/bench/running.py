@@ -15,7 +15,7 @@ from uuid import UUID
 import psycopg
 
 from dentatool.project.bench import load, plain
-from dentatool.project.bench.browsing import Visitor, send
+from dentatool.project.bench.browsing import Program, Visitor, send
 from dentatool.project.bench.capture import capture
 from dentatool.project.bench.client import Request
 from dentatool.project.bench.measuring import (
@@ -122,6 +122,7 @@ class _Bench:
         return {
             "database": results,
             "door_us": door * 1e6,
+            "api": [self._api_result(name, address) for name, address in self._api_addresses().items()],
             "requests": [_request_result(name, clients, rounds, results) for (name, clients), rounds in taken.items()],
             "xml": xml_speed(self.measured, self.link, self.sizes.rounds),
             "search_cold_ms": self._cold_searches(),
@@ -171,6 +172,24 @@ class _Bench:
         else:
             plans, warm = [self._new_orders(count) for _ in range(clients)], self._new_orders(_WARM)
         return [ms for taken in send(self.visitor, plans, warm) for ms in taken]
+
+    def _api_addresses(self) -> dict[str, str]:
+        return {"25 Aufträge": "/api/v1/orders", "ein Auftrag": f"/api/v1/orders/{self.order_id}"}
+
+    def _api_result(self, name: str, address: str) -> dict[str, Any]:
+        """Requests per second of a program's two connections; each request is counted against the limit of its token."""
+        program, plan = (
+            Program(self.visitor.port, load.new_token(self.measured)),
+            [("GET", address, "")] * self.sizes.requests,
+        )
+        rounds = [send(program, [plan, plan], plan[:_WARM]) for _ in range(self.sizes.rounds)]
+        rates = [len(plan) * len(taken) * 1000 / max(map(sum, taken)) for taken in rounds]
+        return {
+            "name": name,
+            "median_ms": statistics.median(ms for taken in rounds for each in taken for ms in each),
+            "per_s": statistics.median(rates),
+            "best_per_s": max(rates),
+        }
 
     def _new_orders(self, count: int) -> list[Request]:
         from urllib.parse import urlencode  # noqa: PLC0415

@@ -91,7 +91,7 @@ class Scene:
         """The web server exactly as `make run` starts it; returns when it answers."""
         self._server = subprocess.Popen(
             server_command(self.instance),
-            env=self.instance.environment("app"),
+            env=self.instance.environment("app") | {"DENTATOOL_API_PER_MINUTE": "6000"},  # its highest
             stdout=sys.stderr,  # our own output is the result, with --json nothing else
             start_new_session=True,
         )

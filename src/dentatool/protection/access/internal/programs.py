@@ -191,7 +191,7 @@ def _too_often(request: HttpRequest, found: Found | None) -> HttpResponse | None
     network = counted_network(request)
     is_wrong = found is None or not found.is_live
     tries = (of_wrong.of(network),) if is_wrong else (of_network.of(network), of_token.of(str(found.token_id)))  # type: ignore[union-attr]
-    if count(*tries) is None:
+    if count(*tries, is_routine=True) is None:
         return None
     return problem(
         429, "Zu viele Anfragen", "Bitte eine Minute warten und dann langsamer fragen.", headers={"Retry-After": "60"}
