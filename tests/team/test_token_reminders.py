@@ -86,4 +86,4 @@ def test_the_page_shows_what_will_expire(anna):
 
     page = anna.client().get("/konto/zugangsschluessel/").content.decode()
 
-    assert page.count('badge-warn">gilt bis') == 1
+    assert page.count('badge-warn">läuft bald ab') == 2  # in its own column, and on phones below the name

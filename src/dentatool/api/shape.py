@@ -103,7 +103,7 @@ def plain(value: Any) -> Any:
 
 def _of_column(column: Any) -> Schema:
     made = _type_of(column)
-    if label := str(column.verbose_name):
+    if label := "Kennung" if column.primary_key else str(column.verbose_name):
         made = {**made, "title": label}
     if column.choices:
         keys = [key for key, _label in column.flatchoices]

@@ -10,7 +10,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from dentatool.api.forms import TokenForm
 from dentatool.kit.errors import NotYet
-from dentatool.kit.formatting import day
 from dentatool.kit.forms import posted
 from dentatool.protection.access import Permission, page
 from dentatool.protection.access.tokens import SOON, ApiToken, end_token, make_token, tokens_of
@@ -72,7 +71,7 @@ def _lives(token: ApiToken) -> bool:
 def _row(token: ApiToken, held: frozenset[Permission]) -> dict[str, object]:
     state, tone = ("gilt", "good") if _lives(token) else ("beendet" if token.ended_at else "abgelaufen", "quiet")
     if _lives(token) and token.expires_at - SOON < timezone.now():
-        state, tone = f"gilt bis {day(timezone.localdate(token.expires_at))}", "warn"
+        state, tone = "läuft bald ab", "warn"
     return {
         "pk": token.pk,
         "label": token.label,

@@ -4,7 +4,7 @@ Promise: nobody gives or takes a right that they do not hold themselves, decides
 they have; the last active owner stays, also when two ask at once; the program's own roles never change. An account is
 one natural person, who confirms the name and sets the password on the first visit; its id is never used again. A
 changed role and a closed account end every access of the person at once; what changes in a role of the laboratory's
-own counts from the next request of each of its people. Whatever is refused here is noted.
+own counts from the next request of each of its people, and for what is at work or on its way just now. Whatever is refused here is noted.
 
 How it could be broken: by SQL past this module, so the database refuses the same once more (internal/people.sql);
 by whoever reads an invited person's e-mail within 72 hours.
