@@ -49,7 +49,7 @@ def ensure_database_file(var: Path, *, host: str, port: int, name: str, sslmode:
         role: roles.get(role) or {"user": f"dentatool_{role}", "password": secrets.token_urlsafe(32)} for role in ROLES
     }
     if wanted != known:
-        _write(file, json.dumps(wanted, indent=2))
+        write_secret(file, json.dumps(wanted, indent=2))
     return wanted
 
 
@@ -58,22 +58,24 @@ def settle_on_server(var: Path, server: str) -> None:
     file = var / "secrets" / "database.json"
     known = json.loads(file.read_text())
     if known.get("server") != server:
-        _write(file, json.dumps({**known, "server": server}, indent=2))
+        write_secret(file, json.dumps({**known, "server": server}, indent=2))
 
 
 def ensure_file(file: Path, make: Callable[[], str]) -> str:
     """The content of a secret file, made first if it is missing. Others may not read it."""
     if not file.exists():
-        _write(file, make())
+        write_secret(file, make())
     if file.stat().st_mode & 0o077:
         file.chmod(0o600)
     return file.read_text().strip()
 
 
-def _write(file: Path, text: str) -> None:
-    """All or nothing: a power cut must not leave half a key."""
+def write_secret(file: Path, text: str) -> None:
+    """Write a file only we may read, all or nothing: a power cut must not leave half a key."""
     unfinished = file.with_suffix(f".{os.getpid()}.unfinished")
-    with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as target:
+    with open(
+        os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w", encoding="utf-8"
+    ) as target:
         target.write(text)
         target.flush()
         os.fsync(target.fileno())

@@ -6,8 +6,9 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import psycopg
 
@@ -16,7 +17,7 @@ from dentatool.operations.cluster.places import PORT, Places, settle
 from dentatool.operations.cluster.tuning import DURABLE, THROWAWAY
 
 SUPERUSER = "postgres"
-_START_S, _STOP_S = 600.0, 60.0
+_STOP_S = 60.0
 
 
 class ClusterError(RuntimeError):
@@ -24,11 +25,23 @@ class ClusterError(RuntimeError):
 
 
 class Cluster:
-    """One server in one folder. `durable=False` is for tests alone: a power cut may lose data there."""
+    """One server in one folder. `durable=False` is for tests alone: a power cut may lose data there.
 
-    def __init__(self, folder: Path, *, durable: bool = True, tell: Callable[[str], None] = lambda _: None) -> None:
+    `further`: settings beyond the common ones, for archiving and for recovery.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        durable: bool = True,
+        tell: Callable[[str], None] = lambda _: None,
+        further: Mapping[str, str] = MappingProxyType({}),
+        start_s: float = 600.0,
+    ) -> None:
         self.places: Places = settle(folder)
         self._settings = DURABLE if durable else THROWAWAY
+        self.further, self._start_s = further, start_s
         self._tell = tell
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -88,6 +101,7 @@ class Cluster:
         places = self.places
         settings = {
             **self._settings,
+            **self.further,
             "listen_addresses": "",
             "unix_socket_directories": str(places.socket),
             "unix_socket_permissions": "0700",
@@ -112,7 +126,7 @@ class Cluster:
     def _wait_until_ready(self) -> bool:
         assert self._process is not None
         begun = told = time.monotonic()
-        while time.monotonic() - begun < _START_S:
+        while time.monotonic() - begun < self._start_s:
             if self._process.poll() is not None:
                 return False
             if self._status() == ["ready"]:

@@ -60,3 +60,16 @@ THROWAWAY = {
     "shared_buffers": "128MB",
     "max_wal_size": "1GB",
 }
+
+# With backups: each finished segment of the log is kept until the archiver (operations/backup/archive.py) has it durable
+# in the target and says so by a marker. The command only waits for that: it needs no key and no right to the target, and
+# a kill of either side loses nothing. While no archiver runs it fails at once, which PostgreSQL repeats.
+ARCHIVED, WATCHED = "archived", ".watched"
+_MARKER = f"../{ARCHIVED}/%f"
+ARCHIVING = {
+    "archive_mode": "on",
+    "archive_command": f"i=0; while [ ! -e {_MARKER} ] && [ -e ../{ARCHIVED}/{WATCHED} ] && [ $i -lt 25 ];"
+    f" do sleep 0.2; i=$((i+1)); done; [ -e {_MARKER} ]",
+    "archive_timeout": "300",
+    "summarize_wal": "on",  # what incremental backups are made from
+}

@@ -1,0 +1,114 @@
+"""What was written comes back, to the moment; what is not there, or not ours, is refused before anything is touched."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pyrage import x25519
+
+from dentatool.operations.backup import BackupError
+from dentatool.operations.backup.chain import FULL, INCREMENTAL, WAL
+from dentatool.operations.backup.planning import NotRestorable
+from dentatool.operations.backup.restoring import Wanted, restore
+from dentatool.operations.backup.segments import is_segment
+from dentatool.operations.backup.setup import setup_of
+from dentatool.operations.backup.verifying import verify
+from dentatool.operations.secrets import ensure_secrets
+
+
+def moment(backed) -> datetime:
+    """Now, with a clear second to what happens before and after."""
+    time.sleep(0.05)
+    ((now,),) = backed.do("select clock_timestamp()")
+    time.sleep(0.05)
+    return now
+
+
+def test_each_moment_comes_back_from_full_incremental_and_log(backed, passable_folder: Path) -> None:
+    backed.do("create table work (n int)", "insert into work values (1)")
+    backed.create(FULL)
+    backed.do("insert into work values (2)")
+    one = moment(backed)
+    backed.do("insert into work values (3)")
+    backed.create(INCREMENTAL)
+    backed.do("insert into work values (4)")
+    two = moment(backed)
+    backed.do("delete from work", "select pg_switch_wal()")
+    three = moment(backed)
+    backed.do("insert into work values (9)")
+    backed.stop()  # an orderly end leaves nothing out of the target
+
+    found = {}
+    for name, to in (("one", one), ("two", two), ("three", three), ("newest", None)):
+        restored = restore(backed.setup, Wanted(to), passable_folder / name, [backed.identity])
+        found[name] = [n for (n,) in backed.ask(restored, "select n from work order by n")]
+        restored.stop()
+
+    assert found == {"one": [1, 2], "two": [1, 2, 3, 4], "three": [], "newest": [9]}
+    assert verify(backed.setup.chain).wrong == ()
+    secret = (backed.var / "keys/root.key").read_bytes()
+    assert all(secret not in path.read_bytes() for path in passable_folder.glob("newest/**/*") if path.is_file())
+
+
+def test_a_moment_after_which_nobody_wrote_comes_back(backed, passable_folder: Path) -> None:
+    backed.do("create table work (n int)")
+    backed.create(FULL)
+    backed.do("insert into work values (1)")
+    late = moment(backed)
+    backed.do("select pg_switch_wal()")
+    backed.stop()
+
+    restored = restore(backed.setup, Wanted(late), passable_folder / "late", [backed.identity])
+    rows = backed.ask(restored, "select n from work")
+    restored.stop()
+
+    assert rows == [(1,)]
+
+
+def test_what_cannot_be_restored_is_refused_before_anything_is_written(backed, passable_folder: Path) -> None:
+    backed.do("create table work (n int)")
+    backed.create(FULL)
+    backed.do("select pg_switch_wal()")
+    backed.stop()
+    into, setup = passable_folder / "into", backed.setup
+    another = passable_folder / "another"
+    another.mkdir()
+    ensure_secrets(another)
+    full = passable_folder / "full"
+    full.mkdir()
+    (full / "something").touch()
+
+    with pytest.raises(NotRestorable, match=r"davor bis \d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d"):
+        restore(setup, Wanted(datetime.now(UTC) + timedelta(hours=1)), into, [backed.identity])
+    with pytest.raises(NotRestorable, match="danach ab"):
+        restore(setup, Wanted(datetime.now(UTC) - timedelta(days=1)), into, [backed.identity])
+    with pytest.raises(BackupError, match="nicht leer"):
+        restore(setup, Wanted(), full, [backed.identity])
+    with pytest.raises(BackupError, match="anderen Installation"):
+        restore(setup_of(another, backed.target), Wanted(), into, [backed.identity])
+    with pytest.raises(BackupError, match="Schlüsseldatei gehört zu einer anderen Installation"):
+        restore(setup, Wanted(), into, [backed.identity], instance="ab" * 32)
+    assert not into.exists()
+    with pytest.raises(BackupError, match="anderen Schlüssel"):
+        restore(setup, Wanted(), passable_folder / "wrong-key", [x25519.Identity.generate()])
+
+
+def test_a_missing_segment_names_the_nearest_moment(backed, passable_folder: Path) -> None:
+    backed.do("create table work (n int)")
+    backed.create(FULL)
+    for n in range(3):
+        backed.do(f"insert into work values ({n})", "select pg_switch_wal()")
+    late = moment(backed)
+    backed.do("insert into work values (9)", "select pg_switch_wal()")
+    backed.stop()
+    lost = [entry for entry in backed.setup.chain.entries() if entry.kind == WAL and is_segment(entry.facts["name"])][
+        -3
+    ]
+    (backed.target / lost.file).unlink()
+    (backed.target / f"{lost.number:08}.json").unlink()
+
+    with pytest.raises(NotRestorable, match="davor bis"):
+        restore(backed.setup, Wanted(late), passable_folder / "into", [backed.identity])
+
+    assert f"{lost.number:08}.json: fehlt" in map(str, verify(backed.setup.chain).wrong)
