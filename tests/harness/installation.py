@@ -15,7 +15,7 @@ from pathlib import Path
 class Run:
     """One `dentatool run --no-demo` on a free port."""
 
-    def __init__(self, var: Path, port: int = 0) -> None:
+    def __init__(self, var: Path, port: int = 0, **further: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = port or probe.getsockname()[1]
@@ -26,6 +26,7 @@ class Run:
             "DENTATOOL_PORT": str(self.port),
             "DENTATOOL_WORKERS": "1",
             "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
+            **further,
         }
         self.log = var.with_suffix(".log")
         with self.log.open("wb") as output:

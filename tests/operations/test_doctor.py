@@ -29,8 +29,12 @@ def _status(var: Path, what: str) -> str:
 def test_a_sound_installation_has_nothing_to_mend(var: Path, post_office: PostOffice) -> None:
     findings = examine(var, production=False)
 
-    assert [finding for finding in findings if finding.status != GOOD and finding.what != "Datenträger"] == []
-    assert len(findings) == 18
+    # A disk may be full and backups begin when a target is named: neither is this installation's fault.
+    wrong = [
+        finding for finding in findings if finding.status != GOOD and finding.what not in ("Datenträger", "Sicherungen")
+    ]
+    assert wrong == []
+    assert len(findings) == 19
 
 
 def test_a_mail_server_that_is_missing_away_or_without_a_known_certificate_is_named(

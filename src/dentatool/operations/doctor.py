@@ -15,6 +15,8 @@ import psycopg
 from django.conf import settings
 
 from dentatool.kit.post_office import PostOfficeError, own_post_office
+from dentatool.operations.backup.memory import state
+from dentatool.operations.backup.setup import is_wanted
 from dentatool.operations.certificate import days_left
 from dentatool.operations.cluster.hardening import what_is_open
 from dentatool.protection.published import Unusable, published_passwords
@@ -49,6 +51,7 @@ class Finding:
 def examine(var: Path, *, production: bool) -> list[Finding]:
     """Files, disk, certificate, then the database in the app's own role."""
     findings = [*_secrets(var), _disk(var), _certificate(var), _mail(), _published(production=production)]
+    findings.append(_backups(var, production=production))
     try:
         database = json.loads((var / "secrets" / "database.json").read_text())
     except (OSError, ValueError) as error:
@@ -143,6 +146,13 @@ def _published(*, production: bool) -> Finding:
     mend = "DENTATOOL_PUBLISHED_PASSWORDS auf die Datei von Have I Been Pwned setzen; siehe README."
     found = "keine Datei; geprüft wird gegen die 20.000 häufigsten"
     return Finding("Veröffentlichte Passwörter", *((WARNING, found, mend) if production else (GOOD, found)))
+
+
+def _backups(var: Path, *, production: bool) -> Finding:
+    """Age, check and drill of the last one. In production none at all is wrong."""
+    now = state(var)
+    bad = WRONG if now.ok is False or (production and not is_wanted()) else WARNING
+    return Finding("Sicherungen", GOOD if now.ok else bad, now.found, now.mend)
 
 
 def _role(app: psycopg.Connection) -> Finding:

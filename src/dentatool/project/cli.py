@@ -17,6 +17,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("bench", "Geschwindigkeit messen, mit allem Schutz, gegen SQL von Hand"),
     "tenant": ("tenant", "Labore anlegen und auflisten"),
     "keys": ("keys", "Schlüssel der Labore prüfen"),
+    "backup": ("backup", "Sichern, prüfen, Wiederherstellung proben"),
+    "restore": ("restore", "Die Datenbank zu einer Minute in einem leeren Ordner wiederherstellen"),
     "prices": ("prices", "Preisdateien der KZVen einlesen"),
     "xml": ("xml", "Laborabrechnungsdaten prüfen (ohne Datenbank)"),
     "audit": ("audit", "Ereignisse der Plattform lesen"),

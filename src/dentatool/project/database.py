@@ -8,9 +8,11 @@ from typing import Any
 
 import psycopg
 
+from dentatool.operations.backup.setup import is_wanted
 from dentatool.operations.cluster import Cluster, ensure_roles
 from dentatool.operations.cluster.places import PORT
 from dentatool.operations.cluster.server import SUPERUSER
+from dentatool.operations.cluster.tuning import ARCHIVING
 from dentatool.operations.secrets import ensure_database_file, ensure_secrets, settle_on_server
 from dentatool.project.console import Failure, say
 from dentatool.project.instance import Instance
@@ -37,7 +39,8 @@ class Database:
             self._point_to_existing_server(self._instance.database_url)
             return made
         _require_the_same("embedded", var)
-        self._cluster = cluster = Cluster(var / "postgres", tell=self._tell)
+        further = ARCHIVING if is_wanted() else {}
+        self._cluster = cluster = Cluster(var / "postgres", tell=self._tell, further=further)
         if cluster.places.moved:
             say(f"  ! {var} ist für die Kennung der Datenbank nicht erreichbar: Daten in {cluster.places.home}")
         password = (var / "secrets" / "superuser.key").read_text().strip()
@@ -73,6 +76,11 @@ class Database:
         """Stop the embedded server in an orderly way."""
         if self._cluster is not None:
             self._cluster.stop()
+
+    @property
+    def is_backed_up(self) -> bool:
+        """Whether its segments go to a target: ours alone, an existing server is backed up by whoever runs it."""
+        return self._cluster is not None and is_wanted()
 
     @property
     def process(self) -> "subprocess.Popen[bytes] | None":

@@ -46,6 +46,10 @@ def call(options: argparse.Namespace) -> int:
 def _set_up(instance: Instance, database: Database, supervisor: Supervisor, *, demo: bool) -> str:
     with step("Schlüssel und Datenbankserver"):
         made = database.prepare()
+        if (
+            database.is_backed_up
+        ):  # before the database, hence ended after it: the last segment of an orderly end is kept
+            supervisor.add_process("Sicherung", _command("backup", "watch"), instance.environment("app"))
         supervisor.add("Datenbank", database.start, database.stop, lambda: database.process)
     with step("Datenbankrollen und Härtung"):
         database.ensure_roles()
@@ -62,9 +66,7 @@ def _set_up(instance: Instance, database: Database, supervisor: Supervisor, *, d
             sign_ins = _dentatool(instance, "app", "manage", "demo")
     with step("Webserver und Hintergrundaufgaben"):
         supervisor.add_process("Webserver", server_command(instance), instance.environment("app"))
-        supervisor.add_process(
-            "Aufgaben", [sys.executable, "-m", "dentatool.project.cli", "worker"], instance.environment("worker")
-        )
+        supervisor.add_process("Aufgaben", _command("worker"), instance.environment("worker"))
         _await_answer(instance, supervisor)
     note("sys_startup", {"command": "run", "result": "läuft"})
     return sign_ins
@@ -72,7 +74,7 @@ def _set_up(instance: Instance, database: Database, supervisor: Supervisor, *, d
 
 def _dentatool(instance: Instance, role: str, *command: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "dentatool.project.cli", *command],
+        _command(*command),
         env=instance.environment(role),
         capture_output=True,
         text=True,
@@ -83,6 +85,10 @@ def _dentatool(instance: Instance, role: str, *command: str) -> str:
             f"„dentatool {' '.join(command)}“ ist gescheitert:\n{(done.stderr or done.stdout).strip()[-4000:]}"
         )
     return done.stdout.strip("\n")
+
+
+def _command(*command: str) -> list[str]:
+    return [sys.executable, "-m", "dentatool.project.cli", *command]
 
 
 def _await_answer(instance: Instance, supervisor: Supervisor) -> None:

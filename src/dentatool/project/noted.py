@@ -17,9 +17,11 @@ from contextlib import suppress
 from dentatool.project.console import Failure
 from dentatool.project.instance import this_instance
 
-# They change nothing; `run` consists of other commands, each of which is noted by itself.
+# They change nothing; `run` consists of other commands, each of which is noted by itself. `backup watch` begins before the
+# database, and `restore` must work where there is none; both note what they did.
 READING = frozenset(
     {"run", "bench", "doctor", "tenant list", "keys status", "xml check", "reviews verify", "reviews key"}
+    | {"backup status", "backup list", "backup verify", "backup samples", "backup watch", "restore"}
 )
 READING_DJANGO = frozenset(
     {"check", "diffsettings", "findstatic", "help", "makemigrations", "showmigrations", "sqlmigrate"}

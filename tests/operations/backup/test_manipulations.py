@@ -50,7 +50,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list[
         )
         last = made.number
         if round_ == 1:
-            chain.note(PRUNE, {"absent": [[1, 5]]})
+            chain.enter(PRUNE, {"absent": [[1, 5]]})
             for number in range(1, 6):
                 for ending in ("age", "json"):
                     chain.target.remove(f"{number:08}.{ending}")

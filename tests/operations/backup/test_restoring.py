@@ -112,3 +112,45 @@ def test_a_missing_segment_names_the_nearest_moment(backed, passable_folder: Pat
         restore(backed.setup, Wanted(late), passable_folder / "into", [backed.identity])
 
     assert f"{lost.number:08}.json: fehlt" in map(str, verify(backed.setup.chain).wrong)
+
+
+def test_a_restored_server_in_the_place_of_the_old_one_is_backed_up_and_restored_again(
+    backed, passable_folder: Path
+) -> None:
+    backed.do("create table work (n int)", "insert into work values (1)")
+    backed.create(FULL)
+    backed.stop()
+    restored = restore(backed.setup, Wanted(), passable_folder / "back", [backed.identity])
+    restored.stop()
+    home = backed.cluster.places.home
+    home.rename(passable_folder / "before")
+    (passable_folder / "back").rename(home)
+
+    backed.start()  # a new timeline: its history must come into the target though nobody archived it when it was made
+    backed.do("insert into work values (2)", "select pg_switch_wal()")
+    backed.stop()
+    again = restore(backed.setup, Wanted(), passable_folder / "again", [backed.identity])
+    rows = backed.ask(again, "select n from work order by n")
+    again.stop()
+
+    assert rows == [(1,), (2,)]
+    assert verify(backed.setup.chain).wrong == ()
+
+
+def test_a_quietly_older_state_is_refused(backed, passable_folder: Path) -> None:
+    """The history of the second timeline is lost: PostgreSQL alone would end with the first and say nothing."""
+    backed.do("create table work (n int)")
+    backed.create(FULL)
+    backed.stop()
+    restore(backed.setup, Wanted(), passable_folder / "back", [backed.identity]).stop()
+    home = backed.cluster.places.home
+    home.rename(passable_folder / "before")
+    (passable_folder / "back").rename(home)
+    backed.start()
+    backed.do("insert into work values (2)", "select pg_switch_wal()")
+    backed.stop()
+    history = next(entry for entry in backed.setup.chain.entries() if entry.facts.get("name", "").endswith(".history"))
+    (backed.target / f"{history.number:08}.json").unlink()
+
+    with pytest.raises(BackupError, match="nicht alles eingespielt"):
+        restore(backed.setup, Wanted(), passable_folder / "again", [backed.identity])

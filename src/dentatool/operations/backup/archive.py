@@ -63,22 +63,34 @@ class Archiver:
             if marker != WATCHED and marker not in ready:
                 (self._markers / marker).unlink()
         new = [name for name in ready if not (self._markers / name).exists()]
+        if self._had is None:
+            self._had = self._known()
+            # A restored server made its history before it was archived: without it nobody finds the way to its segments.
+            new += [path.name for path in self._wal.glob("*.history") if path.name not in {*self._had, *ready}]
+        if new:
+            self._chain.target.require()
         # History files first: what comes after cannot be read without them.
         for name in sorted(new, key=lambda name: (not name.endswith(".history"), name)):
-            self._archive(name)
+            self._archive(name, self._had)
         return len(new)
 
-    def _archive(self, name: str) -> None:
-        if self._had is None:  # once: what an earlier run put there without setting the marker
-            self._had = {entry.facts["name"] for entry in self._chain.entries() if entry.kind == WAL}
-        if name not in self._had:
-            finished = datetime.fromtimestamp((self._wal / "archive_status" / f"{name}.ready").stat().st_mtime, UTC)
+    def _known(self) -> set[str]:
+        """What is in the target already, perhaps put there by an earlier run that was killed before it set the marker."""
+        self._chain.target.require()
+        return {entry.facts["name"] for entry in self._chain.entries() if entry.kind == WAL}
+
+    def _archive(self, name: str, had: set[str]) -> None:
+        ready = self._wal / "archive_status" / f"{name}.ready"
+        if name not in had:
+            finished = (ready if ready.exists() else self._wal / name).stat().st_mtime
             with (self._wal / name).open("rb") as segment:
 
                 def fill(file: BinaryIO) -> tuple[int, str]:
                     done = seal(segment, file, self._keyring.recipients())
                     return done.size, done.sha256
 
-                self._chain.write(fill, lambda: (WAL, {"name": name, "until": finished.isoformat()}))
-            self._had.add(name)
-        (self._markers / name).touch()
+                facts = {"name": name, "until": datetime.fromtimestamp(finished, UTC).isoformat()}
+                self._chain.write(fill, lambda: (WAL, facts))
+            had.add(name)
+        if ready.exists():
+            (self._markers / name).touch()

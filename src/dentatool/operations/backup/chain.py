@@ -144,7 +144,7 @@ class Chain:
             staged.discard()  # has no effect once it has its name
             raise
 
-    def note(self, kind: str, facts: dict[str, Any]) -> Entry:
+    def enter(self, kind: str, facts: dict[str, Any]) -> Entry:
         """An entry without a file."""
         with self._alone():
             return self._append(self._caught_up(), kind, 0, hashlib.sha256().hexdigest(), facts)

@@ -53,7 +53,7 @@ def may_go(entries: Sequence[Entry], now: datetime) -> set[int]:
     for number in sorted(kept, reverse=True):
         while (parent := made[number].facts["parent"]) is not None and parent in made:
             kept.add(parent)
-            number = parent  # noqa: PLW2901
+            number = parent
     needed = {position for number in kept for position in _range(made[number])}
     since = position_of(made[first.number].facts["wal_first"])
     gone = set(made) - kept

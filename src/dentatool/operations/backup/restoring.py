@@ -23,6 +23,7 @@ from dentatool.operations.backup import BackupError
 from dentatool.operations.backup.chain import Entry
 from dentatool.operations.backup.planning import Plan, plan
 from dentatool.operations.backup.sealing import Counted, unseal
+from dentatool.operations.backup.segments import is_segment, position_of, segment_at
 from dentatool.operations.backup.setup import Setup
 from dentatool.operations.cluster import Cluster, ClusterError
 from dentatool.operations.cluster.account import becoming
@@ -53,8 +54,8 @@ def restore(
     cluster = Cluster(into, tell=tell, further=_recovering(wanted), start_s=24 * 3600.0)
     try:
         _fetch(setup, found, cluster.places, identities, tell)
-        _recover(cluster, tell)
-        _check(setup, cluster)
+        if _recover(cluster, tell) or wanted == Wanted():
+            _require_all_replayed(setup, cluster, found)
     except BaseException:
         cluster.stop()
         raise
@@ -196,22 +197,37 @@ def _tool(places: Places, name: str, *arguments: object) -> None:
         raise BackupError(f"{name}: {(done.stderr or done.stdout).strip()[-1000:]}")
 
 
-def _recover(cluster: Cluster, tell: Callable[[str], None]) -> None:
-    """Replay up to the moment. If nobody wrote anything after it, everything is replayed: it is the same state."""
+def _recover(cluster: Cluster, tell: Callable[[str], None]) -> bool:
+    """Replay up to the moment. If nobody wrote anything after it, everything is replayed: it is the same state.
+
+    Whether that was so.
+    """
+    all_of_it = False
     try:
         cluster.start()
-    except ClusterError:
+    except ClusterError as error:
         told = "".join(path.read_text(errors="replace") for path in cluster.places.log.iterdir())
         if _TOO_SHORT not in told or "recovery_target_time" not in cluster.further:
-            raise
+            reasons = [line.partition("FATAL:")[2].strip() for line in told.splitlines() if "FATAL:" in line]
+            raise BackupError(
+                f"Die Datenbank ließ sich nicht wiederherstellen: {reasons[-1] if reasons else error}"
+            ) from error
         tell("  Nach dem Zeitpunkt wurde nichts mehr geschrieben: Alles davor ist da.")
         cluster.further = {name: value for name, value in cluster.further.items() if name != "recovery_target_time"}
         cluster.start()
+        all_of_it = True
     shutil.rmtree(cluster.places.home / "wal")
+    return all_of_it
 
 
-def _check(setup: Setup, cluster: Cluster) -> None:
+def _require_all_replayed(setup: Setup, cluster: Cluster, found: Plan) -> None:
+    """PostgreSQL ends quietly at the first segment it cannot follow; that would be an older state than there is."""
     password = (setup.var / "secrets" / "superuser.key").read_text().strip()
     with psycopg.connect(cluster.dsn(SUPERUSER, password), autocommit=True) as link:
-        if link.execute("select pg_is_in_recovery()").fetchone() != (False,):
-            raise BackupError("Die wiederhergestellte Datenbank ist noch nicht fertig.")
+        ((arrived,),) = link.execute("select pg_last_wal_replay_lsn()::text").fetchall()
+    last = max(position_of(name) for entry in found.wal if is_segment(name := entry.facts["name"]))
+    if position_of(segment_at(arrived, 1, before=True)) < last:
+        raise BackupError(
+            "Die Datenbank hat nicht alles eingespielt, was im Ziel liegt: Ein Protokollabschnitt schließt nicht an."
+            " Prüfen: dentatool backup verify"
+        )

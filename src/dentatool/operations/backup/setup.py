@@ -32,6 +32,11 @@ def is_wanted() -> bool:
     return bool(os.environ.get(TARGET))
 
 
+def is_in_target(file: Path) -> bool:
+    """Whether a file would lie in the target."""
+    return is_wanted() and Path(os.environ[TARGET]).absolute() in file.parents
+
+
 def setup_of(var: Path, target: Path | None = None) -> Setup:
     """Of this installation, with the target from the environment or another one."""
     named = target or (Path(os.environ[TARGET]) if is_wanted() else None)
@@ -39,9 +44,7 @@ def setup_of(var: Path, target: Path | None = None) -> Setup:
         raise BackupError(
             f"Kein Sicherungsziel. Setzen Sie {TARGET} auf einen Ordner, am besten auf einem anderen Rechner oder Datenträger."
         )
-    folder = FolderTarget(named.absolute())
-    folder.require()
-    memory = memory_of(var)
+    folder, memory = FolderTarget(named.absolute()), memory_of(var)
     return Setup(var, folder, Chain(folder, memory, signing_key(var)), Keyring(memory))
 
 

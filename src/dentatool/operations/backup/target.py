@@ -1,6 +1,7 @@
 """Where backups lie. A folder so far; whatever else can do these six things may follow."""
 
 import os
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +25,9 @@ class Staged(Protocol):
 class Target(Protocol):
     """Files by name. None is ever seen half written."""
 
+    def require(self) -> None:
+        """BackupError when it cannot be used now; the message says what to do."""
+
     def stage(self, fill: Callable[[BinaryIO], None]) -> Staged:
         """Write a file without a name yet; if `fill` fails, nothing is left."""
 
@@ -39,8 +43,8 @@ class Target(Protocol):
     def remove(self, name: str) -> None:
         """Delete a file; not an error if it is gone."""
 
-    def tidy(self) -> None:
-        """Delete what a killed run left unfinished. Only when nothing else is writing."""
+    def tidy(self, older_than_s: float) -> None:
+        """Delete what a killed run left unfinished so long ago."""
 
 
 class FolderTarget:
@@ -89,9 +93,10 @@ class FolderTarget:
     def remove(self, name: str) -> None:
         (self.root / name).unlink(missing_ok=True)
 
-    def tidy(self) -> None:
+    def tidy(self, older_than_s: float) -> None:
         for path in self.root.glob(f"*{UNFINISHED}"):
-            path.unlink(missing_ok=True)
+            if time.time() - path.stat().st_mtime > older_than_s:
+                path.unlink(missing_ok=True)
 
 
 class _StagedFile:

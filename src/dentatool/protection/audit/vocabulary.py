@@ -145,6 +145,11 @@ WORDS: dict[str, Word] = {
             "sys_startup": "Programm gestartet",
             "sys_shutdown": "Programm beendet",
             "crypt_key_event": "Schlüssel angelegt oder ausgetauscht",
+            "backup_done": "Gesichert",
+            "backup_verify_fail": "Sicherungen sind verändert oder unvollständig",
+            "backup_drill": "Wiederherstellung geprobt",
+            "restore_done": "Wiederhergestellt",
+            "restore_refused": "Wiederherstellung abgelehnt",
         },
     ),
     **_events(

@@ -1,0 +1,139 @@
+"""`dentatool backup` and `restore` as the operator meets them, from the key to the drill and to the restored minute."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from harness.installation import Run
+
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
+
+
+class Installation:
+    """One that runs with a target."""
+
+    def __init__(self, base: Path) -> None:
+        self.base, self.var, self.target, self.key = base, base / "var", base / "target", base / "operator.key"
+        self.target.mkdir()
+        self.run = Run(self.var, DENTATOOL_BACKUP_TARGET=str(self.target))
+        self.run.await_line("bereit nach", 120)
+
+    def dentatool(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "dentatool.project.cli", *map(str, arguments)],
+            env=self.run.environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    def works(self, *arguments: object) -> str:
+        done = self.dentatool(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def refused(self, *arguments: object) -> str:
+        done = self.dentatool(*arguments)
+        assert done.returncode == 1, done.stdout
+        return done.stdout + done.stderr
+
+    def events(self, name: str) -> list[dict]:
+        known = json.loads((self.var / "secrets/database.json").read_text())
+        password = (self.var / "secrets/superuser.key").read_text()
+        with psycopg.connect(
+            host=known["host"], port=known["port"], user="postgres", password=password, dbname=known["name"]
+        ) as link:
+            rows = link.execute("select facts from protection_platformevent where event = %s order by at", [name])
+            return [facts for (facts,) in rows]
+
+    def doctor(self) -> tuple[str, str]:
+        done = self.dentatool("doctor", "--json")
+        ((status, found),) = [
+            (each["status"], each["found"]) for each in json.loads(done.stdout) if each["what"] == "Sicherungen"
+        ]
+        return status, found
+
+
+@pytest.fixture
+def installation(passable_folder: Path) -> Iterator[Installation]:
+    started = Installation(passable_folder)
+    yield started
+    if started.run.process.poll() is None:
+        started.run.stop()
+
+
+def test_from_the_key_to_the_drill_and_back(installation: Installation) -> None:
+    var, target, key = installation.var, installation.target, installation.key
+    assert installation.doctor() == ("fehler", "noch keine fertig")
+    assert "nichts öffnen" in installation.refused("backup", "keygen", "--out", var / "operator.key")
+    installation.works("backup", "keygen", "--drill")
+    installation.works("backup", "keygen", "--out", key)
+
+    assert "Gesichert (voll)" in installation.works("backup", "create", "--full")
+    assert "aufbauend" in installation.works("backup", "create")
+    assert installation.doctor() == ("fehler", "noch nie geprüft")
+    assert "jedes Byte wie geschrieben" in installation.works("backup", "verify")
+    assert "Probe bestanden" in installation.works("backup", "drill")
+    assert "Probe bestanden" in installation.works("backup", "drill", "--identity", key)
+    assert installation.doctor()[0] == "gut"
+
+    assert {facts["kind"] for facts in installation.events("backup_done")} == {"full", "incremental"}
+    assert {facts["result"] for facts in installation.events("backup_drill")} == {"bestanden"}
+    assert [protocol.name for protocol in var.glob("drill*")] == []
+    assert "AGE-SECRET-KEY" in key.read_text()
+    secrets = [
+        path.read_bytes().strip()
+        for folder in ("keys", "secrets")
+        for path in (var / folder).iterdir()
+        if path.suffix == ".key"
+    ]
+    for path in target.iterdir():
+        content = path.read_bytes()
+        assert path.suffix == ".json" or content.startswith(b"age-encryption.org/v1\n")
+        assert not any(secret in content for secret in secrets)
+
+    installation.works("restore", "--into", installation.base / "back", "--identity", key)
+    assert installation.events("restore_done") == [{"until": ""}]
+    assert "nicht leer" in installation.refused("restore", "--into", installation.base / "back", "--identity", key)
+    assert len(installation.events("restore_refused")) == 1
+
+    file = sorted(target.glob("*.age"))[1]
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    assert f"{file.name}: ist verändert" in installation.refused("backup", "verify")
+    assert installation.events("backup_verify_fail") == [
+        {"count": 1, "what": f"{file.name}: ist verändert oder vertauscht"}
+    ]
+    assert installation.doctor() == ("fehler", "1 Fehler bei der letzten Prüfung")
+
+
+def test_a_drill_that_brings_back_something_else_is_red(installation: Installation) -> None:
+    """The root key of the installation is another one than when the names were sealed."""
+    installation.works("backup", "keygen", "--out", installation.key)
+    installation.works(
+        "tenant",
+        "create",
+        "Labor Anna",
+        "--region",
+        "BY",
+        "--place",
+        "D-X",
+        "--owner",
+        "Anna A",
+        "--sign-in",
+        "a@a.example",
+    )
+    installation.works("backup", "create", "--full")
+    root = installation.var / "keys/root.key"
+    kept = root.read_text()
+    root.write_text(json.dumps({"1": "A" * 43 + "="}))
+
+    told = installation.refused("backup", "drill", "--identity", installation.key)
+    root.write_text(kept)
+
+    assert "Die Probe der Wiederherstellung ist gescheitert" in told
+    assert installation.events("backup_drill")[-1]["result"] == "gescheitert"
+    assert "Probe bestanden" in installation.works("backup", "drill", "--identity", installation.key)
