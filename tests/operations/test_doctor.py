@@ -29,12 +29,11 @@ def _status(var: Path, what: str) -> str:
 def test_a_sound_installation_has_nothing_to_mend(var: Path, post_office: PostOffice) -> None:
     findings = examine(var, production=False)
 
-    # A disk may be full and backups begin when a target is named: neither is this installation's fault.
-    wrong = [
-        finding for finding in findings if finding.status != GOOD and finding.what not in ("Datenträger", "Sicherungen")
-    ]
-    assert wrong == []
-    assert len(findings) == 19
+    # How full the disk is, that backups begin when a target is named, and which roles other tests have on the same
+    # server: none of it is this installation's fault.
+    beside = ("Datenträger", "Sicherungen", "Zugänge des Betreibers")
+    assert [finding for finding in findings if finding.status != GOOD and finding.what not in beside] == []
+    assert len(findings) == 21
 
 
 def test_a_mail_server_that_is_missing_away_or_without_a_known_certificate_is_named(

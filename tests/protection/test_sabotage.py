@@ -159,7 +159,7 @@ def test_each_trigger_is_missed_when_it_is_dropped_or_switched_off(
     triggers = _triggers(superuser)
     assert len(triggers) > 60
     for trigger, table in triggers:
-        thing = f"Trigger {trigger} an public.{table}"
+        thing = f"Trigger {trigger} an {table if '.' in table else f'public.{table}'}"
         assert saboteur(f"drop trigger {trigger} on {table}") == [f"{thing}: fehlt."]
         (told,) = saboteur(f"alter table {table} disable trigger {trigger}")
         assert told.startswith(f"{thing}: weicht ab") and "ABGESCHALTET" in told

@@ -8,6 +8,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import psycopg
 from django.conf import settings
 
 from dentatool.kit.post_office import PostOfficeError, own_post_office
+from dentatool.operations import admin_review
+from dentatool.operations.administrators import accesses_of
 from dentatool.operations.backup.memory import state
 from dentatool.operations.backup.setup import is_wanted
 from dentatool.operations.certificate import days_left
@@ -64,7 +67,8 @@ def examine(var: Path, *, production: bool) -> list[Finding]:
         findings.append(Finding("Datenbank", WRONG, reason, "Läuft DentaTool? Starten Sie es mit: make run"))
     else:
         findings += [
-            _backup_writes_nothing(database), _trail_forgets_in_time(database), _as_the_program_made_it(database)
+            _backup_writes_nothing(database), _trail_forgets_in_time(database), _as_the_program_made_it(database),
+            *_administrators(database, var),
         ]  # fmt: skip
     if production:
         findings += _production()
@@ -263,6 +267,48 @@ def _as_the_program_made_it(database: dict[str, Any]) -> Finding:
         "Entfernen Sie, was nicht zum Programm gehört; der Rest: dentatool migrate. Klären Sie, wer das geändert hat."
     )
     return Finding("Mandantenschutz", WRONG, named + more, mend)
+
+
+def _administrators(database: dict[str, Any], var: Path) -> Iterator[Finding]:
+    """Whether administrative access is reviewed in time, and whether there is any that nobody has reviewed."""
+    with connect(database, "owner") as owner:
+        accesses = accesses_of(owner, database, var)
+        try:
+            yield _review_in_time(owner)
+            unknown, left = (
+                admin_review.never_reviewed(owner, accesses), admin_review.revoked_but_there(owner, accesses)
+            )  # fmt: skip
+        except psycopg.errors.UndefinedTable:
+            yield Finding("Zugangsprüfung des Betreibers", WRONG, "die Tabelle fehlt", "dentatool migrate")
+            return
+    if left:
+        mend = (
+            "Entfernen Sie diese Konten, Gruppen oder Rollen: Sie sind entzogen, das Programm kann sie nicht beenden."
+        )
+        yield Finding("Zugänge des Betreibers", WRONG, f"entzogen, aber noch da: {', '.join(left)}", mend)
+    elif unknown:
+        mend = "Klären Sie, wer das eingerichtet hat, und prüfen Sie es: dentatool reviews begin --by NAME"
+        yield Finding("Zugänge des Betreibers", WARNING, f"noch nicht geprüft: {', '.join(unknown)}", mend)
+    else:
+        yield Finding(
+            "Zugänge des Betreibers", GOOD, "nichts Neues seit der letzten Prüfung, nichts Entzogenes mehr da"
+        )
+
+
+def _review_in_time(owner: psycopg.Connection) -> Finding:
+    what, now = "Zugangsprüfung des Betreibers", datetime.now(UTC)
+    running, due = admin_review.open_review(owner), admin_review.due_on(owner)
+    by = f"{due.astimezone():%d.%m.%Y}"
+    mend = "dentatool reviews show" if running else "dentatool reviews begin --by NAME"
+    if running and now >= running.due_at:
+        return Finding(what, WRONG, "die Frist der laufenden ist vorbei", "dentatool reviews close")
+    if now > due:
+        return Finding(what, WRONG, f"war bis {by} abzuschließen ({admin_review.INTERVAL.days} Tage)", mend)
+    if running:
+        return Finding(what, WARNING, f"läuft, {len(running.undecided)} offen", mend)
+    if now > due - admin_review.TERM:
+        return Finding(what, WARNING, f"bis {by} abzuschließen", mend)
+    return Finding(what, GOOD, f"die nächste ist bis {by} abzuschließen")
 
 
 def _production() -> Iterator[Finding]:

@@ -5,7 +5,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from dentatool.project.console import say
+from dentatool.project.console import printable, say
 from dentatool.project.instance import start_django
 
 
@@ -56,6 +56,4 @@ def _line(at: datetime, event: str, facts: dict[str, Any]) -> str:
 
 
 def _plain(value: Any) -> str:
-    """What came from outside must not steer the terminal."""
-    text = " ".join(str(item) for item in value) if isinstance(value, list) else str(value)
-    return "".join(sign if sign.isprintable() else "�" for sign in text)
+    return printable(" ".join(str(item) for item in value) if isinstance(value, list) else str(value))

@@ -21,6 +21,11 @@ def say(message: str) -> None:
     print(message, flush=True)
 
 
+def printable(text: str) -> str:
+    """What came from outside must not steer the terminal."""
+    return "".join(sign if sign.isprintable() else "�" for sign in text)
+
+
 @contextmanager
 def step(what: str) -> Iterator[None]:
     """One line on the terminal: what is done, and how long it took."""

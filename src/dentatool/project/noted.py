@@ -20,14 +20,24 @@ from dentatool.project.instance import this_instance
 # They change nothing; `run` consists of other commands, each of which is noted by itself. `backup watch` begins before the
 # database, and `restore` must work where there is none; both note what they did.
 READING = frozenset(
-    {"run", "bench", "doctor", "tenant list", "keys status", "xml check", "reviews verify", "reviews key"}
+    {
+        "run",
+        "bench",
+        "doctor",
+        "tenant list",
+        "keys status",
+        "xml check",
+        "reviews verify",
+        "reviews key",
+        "reviews show",
+    }
     | {"backup status", "backup list", "backup verify", "backup samples", "backup watch", "restore"}
 )
 READING_DJANGO = frozenset(
     {"check", "diffsettings", "findstatic", "help", "makemigrations", "showmigrations", "sqlmigrate"}
 )
 STARTING = frozenset({"serve", "worker"})
-_SECRET = re.compile(r"^--?(\w+-)*(owner|sign-in|password|passwort|secret|token|key|pin|mail|e-mail|to)$")
+_SECRET = re.compile(r"^--?(\w+-)*(owner|sign-in|password|passwort|secret|token|key|pin|mail|e-mail|to|by|external)$")
 _IN_ADDRESS = re.compile(r"(://[^/@\s:]*):[^/@\s]*@")
 _LONGEST = 200
 

@@ -139,6 +139,8 @@ WORDS: dict[str, Word] = {
             "trail.exported": "Protokoll ausgegeben",
             "trail.export_fetched": "Ausgabe des Protokolls heruntergeladen",
             "trail.expired": "Abgelaufene Protokolleinträge gelöscht",
+            "review.opened": "Zugangsprüfung des Betreibers begonnen",
+            "review.decided": "Über einen Zugang zur Plattform entschieden",
             "review.closed": "Zugangsprüfung abgeschlossen",
             "review.report_fetched": "Bericht einer Zugangsprüfung heruntergeladen",
             "sys_admin": "Kommando auf dem Server",

@@ -4,7 +4,7 @@ Nobody decides about their own access. An access about which nobody decided with
 owner's: a laboratory that locked itself out would help nobody, so that one stays open and red. Where the owner is the
 only person who may decide at all, their own access is marked „nicht prüfbar durch andere“, for everybody to see, and in
 the report: the sentence of TOM 3 is then not fulfilled, and no program can fulfil it.
-The provider's own staff (every 90 days) get the same with `interval`; they have no accounts yet.
+The provider's administrative access is reviewed by command: operations/admin_review.py.
 """
 
 from datetime import datetime, timedelta

@@ -1,11 +1,9 @@
 """The signed report of a review, as PDF: what stood there, what was decided, by whom."""
 
 import hashlib
-import json
 from datetime import datetime
 from pathlib import Path
 
-import typst
 from django.conf import settings
 from django.utils import timezone
 
@@ -14,9 +12,9 @@ from dentatool.protection.tenancy import current
 from dentatool.team.permission_words import WORDS
 from dentatool.team.queries import profile
 from dentatool.team.reviews.models import AccessReview, Decision, ReviewItem
+from dentatool.team.reviews.printing import printed
 from dentatool.values.signed_file import sign_file
 
-_HERE = Path(__file__).parent
 _HEAD = (
     "Person",
     "Rolle",
@@ -53,13 +51,7 @@ def _pdf(review: AccessReview, closed_at: datetime) -> bytes:
         "notes": list(_notes(items)),
         "foot": f"Elektronisch unterschrieben (Ed25519). Prüfen: dentatool reviews verify DATEI · Vorgang {review.pk}",
     }
-    return typst.compile(
-        _HERE / "report.typ",
-        root=_HERE,
-        ignore_system_fonts=True,
-        sys_inputs={"words": json.dumps(words, ensure_ascii=False)},
-        timestamp=int(closed_at.timestamp()),
-    )
+    return printed(words, closed_at)
 
 
 def _kinds(items: list[ReviewItem]) -> list[Decision]:

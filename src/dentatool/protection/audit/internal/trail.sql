@@ -178,3 +178,22 @@ BEGIN
     END LOOP;
     RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
 END $$;
+
+-- Reviews of the provider's administrative access (operations/admin_review.py): for the owner alone, and final once closed.
+CREATE TABLE IF NOT EXISTS protection.access_review (
+    id uuid PRIMARY KEY,
+    opened_at timestamptz NOT NULL,
+    opened_by text NOT NULL,
+    due_at timestamptz NOT NULL,
+    entries jsonb NOT NULL,
+    closed_at timestamptz,
+    closed_by text,
+    report bytea
+);
+REVOKE ALL ON protection.access_review FROM PUBLIC;
+DROP TRIGGER IF EXISTS dentatool_frozen ON protection.access_review;
+CREATE TRIGGER dentatool_frozen BEFORE UPDATE OR DELETE ON protection.access_review
+    FOR EACH ROW WHEN (old.closed_at IS NOT NULL) EXECUTE FUNCTION protection.refuse_change();
+DROP TRIGGER IF EXISTS dentatool_frozen_truncate ON protection.access_review;
+CREATE TRIGGER dentatool_frozen_truncate BEFORE TRUNCATE ON protection.access_review
+    FOR EACH STATEMENT EXECUTE FUNCTION protection.refuse_change();

@@ -17,6 +17,7 @@ _OWNER, _DOORS = "dentatool_owner", "dentatool_doors"
 _INNER_TABLES = {
     "protection.pass_secret": "only_row",
     "protection.retention": "what",
+    "protection.access_review": "id",
     "public.django_migrations": "id",
 }
 # What operations.cluster.roles makes: the roles, who is in which, and who may enter at all.
@@ -118,9 +119,9 @@ def _policy(statement: str) -> Iterator[tuple[tuple[str, str], str]]:
 
 def _trigger(statement: str) -> Iterator[tuple[tuple[str, str], str]]:
     if found := re.search(
-        r'create trigger (\w+) .*? on (?:public\.)?"?(\w+)"?\s.*', statement, re.IGNORECASE | re.DOTALL
+        r'create trigger (\w+) .*? on (?:(\w+)\.)?"?(\w+)"?\s.*', statement, re.IGNORECASE | re.DOTALL
     ):
-        yield ("Trigger", f"{found[1]} an public.{found[2]}"), found[0]
+        yield ("Trigger", f"{found[1]} an {found[2] or 'public'}.{found[3]}"), found[0]
 
 
 def _foreign_key(statement: str) -> Iterator[tuple[tuple[str, str], str]]:
