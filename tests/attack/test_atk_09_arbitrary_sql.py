@@ -405,6 +405,7 @@ def test_the_only_definer_functions_are_the_known_ones_with_a_fixed_search_path(
     assert {tuple(rest) for _, *rest in new_rows} == {
         ("dentatool_owner", "search_path=pg_catalog,plan_cache_mode=force_generic_plan")
     }
+    by_index = "enable_seqscan=off,enable_bitmapscan=off,enable_hashjoin=off,enable_mergejoin=off"
     assert [each for each in found if each not in new_rows] == [
         ("any_lab", "dentatool_owner", "search_path=pg_catalog"),
         ("audit_rows", "dentatool_owner", "search_path=pg_catalog,plan_cache_mode=force_generic_plan"),
@@ -423,14 +424,17 @@ def test_the_only_definer_functions_are_the_known_ones_with_a_fixed_search_path(
         ("door_still_good", "dentatool_doors", "search_path=pg_catalog"),
         ("door_take_reset_requests", "dentatool_doors", "search_path=pg_catalog"),
         ("door_tally", "dentatool_doors", "search_path=pg_catalog"),
+        ("door_unsealed_trails", "dentatool_doors", f"search_path=pg_catalog,{by_index}"),
         ("expire_entries", "dentatool_owner", "search_path=pg_catalog"),
         ("expire_platform_events", "dentatool_owner", "search_path=pg_catalog"),
+        ("keep_checkpoint", "dentatool_owner", "search_path=pg_catalog"),
         ("lab", "dentatool_owner", "search_path=pg_catalog"),
         ("own_lab", "dentatool_owner", "search_path=pg_catalog"),
         ("person", "dentatool_owner", "search_path=pg_catalog"),
         ("practice", "dentatool_owner", "search_path=pg_catalog"),
         ("record_event", "dentatool_owner", "search_path=pg_catalog"),
         ("record_platform_event", "dentatool_owner", "search_path=pg_catalog"),
+        ("seal_entries", "dentatool_owner", f"search_path=pg_catalog,{by_index}"),
         ("verified_pass", "dentatool_owner", "search_path=pg_catalog"),
         ("writing_lab", "dentatool_owner", "search_path=pg_catalog"),
     ]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -211,3 +212,24 @@ def stop_group(process: subprocess.Popen) -> None:
         process.wait()
     except ProcessLookupError:
         process.wait()
+
+
+@contextmanager
+def in_role(role: str) -> Iterator[None]:
+    """Let Django in this process work in another role, as the worker's own process does; "superuser" too."""
+    from django.db import connections
+
+    secrets = Path(os.environ["DENTATOOL_VAR"]) / "secrets"
+    login = {
+        "superuser": {"user": SUPERUSER, "password": (secrets / "superuser.key").read_text().strip()},
+        **json.loads((secrets / "database.json").read_text())["roles"],
+    }[role]
+    facts = connections["default"].settings_dict
+    before = facts["USER"], facts["PASSWORD"]
+    connections["default"].close()
+    facts["USER"], facts["PASSWORD"] = login["user"], login["password"]
+    try:
+        yield
+    finally:
+        connections["default"].close()
+        facts["USER"], facts["PASSWORD"] = before

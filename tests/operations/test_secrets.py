@@ -20,6 +20,7 @@ def test_every_key_is_made_and_only_its_owner_may_read_it(tmp_path: Path) -> Non
         "secrets/pass.key",
         "secrets/signing.key",
         "secrets/superuser.key",
+        "secrets/trail.key",
     ]
     modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*") if path.is_file()}
     assert modes == {0o600}

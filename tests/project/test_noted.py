@@ -67,6 +67,7 @@ def test_what_fails_is_noted_as_failed(database, superuser):
 # Everything that is noted, with arguments that change nothing here: a new command fails until it stands here.
 EVERY_OTHER = {
     "audit platform": ["--reason", "Probe"],
+    "audit resume": ["--lab", "keine-kennung", "--reason", "Probe"],
     "backup create": ["--full"],
     "backup drill": [],
     "backup keygen": [],

@@ -56,7 +56,7 @@ def test_a_new_folder_becomes_a_served_page_survives_deaths_and_ends_in_order(ru
     noted = work_on_keys(again)
     assert again.stop() == 0
     assert (var / "keys" / "root.key").read_text() == keys
-    assert noted[0] == ("pass.key, django.key, signing.key, superuser.key, root.key", "angelegt")
+    assert noted[0] == ("pass.key, django.key, signing.key, trail.key, superuser.key, root.key", "angelegt")
     assert set(noted[1:]) == {("pass.key", "angelegt"), ("pass.key", "ausgetauscht")}
 
 

@@ -30,6 +30,7 @@ _SECRET_FILES = (
     "secrets/database.json",
     "secrets/pass.key",
     "secrets/signing.key",
+    "secrets/trail.key",
     "secrets/django.key",
     "keys/root.key",
 )

@@ -1,7 +1,8 @@
 """Keys and passwords of an installation: made once, never shown, readable by their owner alone.
 
 var/secrets/   database.json (roles and their passwords), superuser.key (embedded server only),
-               pass.key (signs the laboratory passes), signing.key (signs reports, Ed25519), django.key
+               pass.key (signs the laboratory passes), signing.key (signs reports, Ed25519),
+               trail.key (signs checkpoints of the sealed trail, Ed25519), django.key
 var/keys/      root.key (wraps every laboratory's keys). In a folder of its own, so that a backup of
                the data never carries it along by mistake.
 """
@@ -26,6 +27,7 @@ def ensure_secrets(var: Path) -> list[str]:
         var / "secrets" / "pass.key": lambda: secrets.token_hex(32),
         var / "secrets" / "django.key": lambda: secrets.token_urlsafe(50),
         var / "secrets" / "signing.key": lambda: secrets.token_bytes(32).hex(),  # any 32 bytes: RFC 8032
+        var / "secrets" / "trail.key": lambda: secrets.token_bytes(32).hex(),
         var / "secrets" / "superuser.key": lambda: secrets.token_urlsafe(32),
         var / "keys" / "root.key": lambda: json.dumps({"1": base64.b64encode(os.urandom(32)).decode()}),
     }

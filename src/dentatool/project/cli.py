@@ -21,7 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "restore": ("restore", "Die Datenbank zu einer Minute in einem leeren Ordner wiederherstellen"),
     "prices": ("prices", "Preisdateien der KZVen einlesen"),
     "xml": ("xml", "Laborabrechnungsdaten prüfen (ohne Datenbank)"),
-    "audit": ("audit", "Ereignisse der Plattform lesen"),
+    "audit": ("audit", "Versiegelte Protokolle prüfen, Ereignisse der Plattform lesen"),
     "reviews": ("reviews", "Zugänge des Betreibers prüfen; Berichte von Zugangsprüfungen prüfen"),
     "doctor": ("diagnose", "Prüfen, was an dieser Installation nicht stimmt und wie es zu beheben ist"),
     "manage": ("manage", "Ein Django-Kommando ausführen, etwa: dentatool manage check"),

@@ -56,6 +56,8 @@ def _database() -> dict[str, Any]:
 SECRET_KEY = _secret("django.key", "not-set-up")
 DENTATOOL_PASS_KEY_FILE = str(VAR / "secrets" / "pass.key")
 DENTATOOL_SIGNING_KEY_FILE = str(VAR / "secrets" / "signing.key")
+DENTATOOL_TRAIL_KEY_FILE = str(VAR / "secrets" / "trail.key")
+DENTATOOL_WITNESS = str(VAR / "witness")  # what the trails were, told outside of the database
 DENTATOOL_ROOT_KEY_FILE = env.str("DENTATOOL_ROOT_KEY_FILE", str(VAR / "keys" / "root.key"))
 
 INSTALLED_APPS = [

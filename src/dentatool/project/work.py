@@ -1,8 +1,11 @@
 """dentatool worker: background jobs, in the worker's database role."""
 
 import argparse
+from threading import Event, Thread
 
 from dentatool.project.instance import start_django
+
+_LAST_ROUND_S = 10.0
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,6 +16,13 @@ def call(options: argparse.Namespace) -> int:
     """Work until stopped by SIGTERM or Ctrl-C."""
     start_django("worker")
     from dentatool.kit.jobs import work_forever  # noqa: PLC0415
+    from dentatool.protection.audit.sealing import sealer  # noqa: PLC0415
 
+    # In a thread of its own: a long job must not make the trail wait for its seal.
+    stopping = Event()
+    sealing = Thread(target=sealer().run, args=[stopping], name="sealer", daemon=True)
+    sealing.start()
     work_forever()
+    stopping.set()
+    sealing.join(_LAST_ROUND_S)
     return 0

@@ -12,7 +12,7 @@ from dentatool.protection.access.internal.models import (
     ResetRequest,
     Session,
 )
-from dentatool.protection.audit.internal.models import Entry, PlatformEvent
+from dentatool.protection.audit.internal.models import Checkpoint, Entry, Leaf, PlatformEvent
 from dentatool.protection.tenancy.internal.models import Laboratory
 from dentatool.protection.vault.internal.models import LabKey
 
@@ -21,6 +21,7 @@ __all__ = [
     "Account",
     "ApiToken",
     "Attempt",
+    "Checkpoint",
     "Draft",
     "Entry",
     "Factor",
@@ -29,6 +30,7 @@ __all__ = [
     "LabKey",
     "Laboratory",
     "LaboratoryRole",
+    "Leaf",
     "PlatformEvent",
     "ResetRequest",
     "Session",

@@ -51,6 +51,7 @@ CLOSED = (
     Closed(
         "Which transactions of others are running or ended how.",
         functions=("(pg|txid)_current_snapshot", "pg_xact_status", "txid_status"),
+        except_for=("dentatool_worker",),  # which transactions may still add to the trail, before it is sealed
     ),
     Closed(
         "Prepared transactions, replication and snapshots of others.",
@@ -114,16 +115,13 @@ def harden(connection: psycopg.Connection) -> None:
         for kind, names in (("function", closed.functions), ("table", closed.relations)):
             for target in _open_to_all(connection, kind, names):
                 connection.execute(sql.SQL("revoke all on {} {} from public").format(sql.SQL(kind), target))  # type: ignore[arg-type]
-                for role in closed.except_for:
-                    right = "execute" if kind == "function" else "select"
-                    connection.execute(
-                        sql.SQL("grant {} on {} {} to {}").format(
-                            sql.SQL(right),
-                            sql.SQL(kind),
-                            target,
-                            sql.Identifier(role),  # type: ignore[arg-type]
-                        )
-                    )
+            # Each time, and not only when it is closed: a role may be excepted later.
+            right = "execute" if kind == "function" else "select"
+            for role in closed.except_for:
+                for target in _lacking(connection, kind, names, role, right):
+                    grant = sql.SQL("grant {} on {} {} to {}")
+                    parts = (sql.SQL(right), sql.SQL(kind), target, sql.Identifier(role))  # type: ignore[arg-type]
+                    connection.execute(grant.format(*parts))
     # Without a language there are no functions of the attacker's own and no DO blocks.
     for language in map(sql.Identifier, _LANGUAGES):
         connection.execute(sql.SQL("revoke all on language {} from public").format(language))
@@ -156,6 +154,21 @@ _RELATIONS = """
     where relnamespace = 'pg_catalog'::regnamespace and relkind in ('r', 'v') and relname ~ %s
       and exists (select from aclexplode(relacl) where grantee = 0)
 """
+
+
+def _lacking(connection: psycopg.Connection, kind: str, names: tuple[str, ...], role: str, right: str) -> list[sql.SQL]:
+    """What on the list a role that is excepted may not use yet."""
+    if not names:
+        return []
+    rows = connection.execute(
+        "select oid::regprocedure::text from pg_catalog.pg_proc"
+        " where pronamespace = 'pg_catalog'::regnamespace and proname ~ %s and not has_function_privilege(%s, oid, %s)"
+        if kind == "function"
+        else "select oid::regclass::text from pg_catalog.pg_class where relnamespace = 'pg_catalog'::regnamespace"
+        " and relkind in ('r', 'v') and relname ~ %s and not has_table_privilege(%s, oid, %s)",
+        [f"^({'|'.join(names)})$", role, right],
+    ).fetchall()
+    return [sql.SQL(name) for (name,) in rows]  # type: ignore[arg-type]
 
 
 def _open_to_all(connection: psycopg.Connection, kind: str, names: tuple[str, ...]) -> list[sql.SQL]:

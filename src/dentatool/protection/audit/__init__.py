@@ -4,9 +4,9 @@ Promise: no change of a Record happens without an entry (who, when, from where, 
 which columns, old and new; sealed values stay sealed), bulk and raw SQL included, and the app
 can neither change nor remove one. Records that are issued never change.
 
-How it could be broken: by the owner of the tables or the database's superuser (a later issue
-seals the trail with signed checkpoints outside the database).
-Tests that try: tests/protection/audit.
+How it could be broken: by the owner of the tables or the database's superuser; what they do to
+entries that are sealed (sealing.py) is found and located.
+Tests that try: tests/protection/audit, tests/attack/test_atk_20_trail_tampering.py.
 """
 
 from dentatool.protection.audit.internal.events import history_of, record_event, record_platform_event

@@ -94,6 +94,7 @@ WORDS: dict[str, Word] = {
     **_events(
         Topic.SECURITY, Kept.SECURITY,
         {
+            "audit_chain_broken": "Versiegeltes Protokoll verändert",
             "authz_fail": "Zugriff ohne Recht abgewiesen",
             "ctx_forged": "Gefälschter Laborausweis abgewiesen",
             "ctx_expired": "Abgelaufener Laborausweis abgewiesen",
@@ -138,6 +139,7 @@ WORDS: dict[str, Word] = {
         {
             "trail.exported": "Protokoll ausgegeben",
             "trail.export_fetched": "Ausgabe des Protokolls heruntergeladen",
+            "trail.resumed": "Protokoll nach Wiederherstellung weiter versiegelt",
             "trail.expired": "Abgelaufene Protokolleinträge gelöscht",
             "review.opened": "Zugangsprüfung des Betreibers begonnen",
             "review.decided": "Über einen Zugang zur Plattform entschieden",

@@ -10,6 +10,10 @@ GRANT UPDATE (last_used_at) ON protection_apitoken TO dentatool_doors;
 GRANT SELECT ON protection_factor TO dentatool_doors;
 GRANT SELECT, INSERT, UPDATE, DELETE ON protection_attempt, protection_resetrequest TO dentatool_doors;
 GRANT INSERT ON protection_entry, protection_platformevent TO dentatool_doors;
+GRANT SELECT (lab_id, id, at) ON protection_entry TO dentatool_doors;
+GRANT SELECT (id, event, at) ON protection_platformevent TO dentatool_doors;
+GRANT SELECT (lab_id, id) ON protection_leaf TO dentatool_doors;
+GRANT SELECT (lab_id, size, until) ON protection_checkpoint TO dentatool_doors;
 
 -- A policy cannot be made twice, and one that no longer stands here must go.
 DO $$
@@ -29,6 +33,9 @@ CREATE POLICY door ON protection_apitoken FOR SELECT TO dentatool_doors USING (t
 CREATE POLICY door_touch ON protection_apitoken FOR UPDATE TO dentatool_doors USING (true);
 CREATE POLICY door ON protection_factor FOR SELECT TO dentatool_doors USING (true);
 CREATE POLICY door_note ON protection_entry FOR INSERT TO dentatool_doors WITH CHECK (true);
+CREATE POLICY door ON protection_entry FOR SELECT TO dentatool_doors USING (true);
+CREATE POLICY door ON protection_leaf FOR SELECT TO dentatool_doors USING (true);
+CREATE POLICY door ON protection_checkpoint FOR SELECT TO dentatool_doors USING (true);
 CREATE POLICY door ON protection_draft FOR SELECT TO dentatool_doors USING (true);
 CREATE POLICY door ON kit_job FOR SELECT TO dentatool_doors USING (true);
 
@@ -311,6 +318,39 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog AS $$
     RETURNING a.count
 $$;
 
+-- Door 16, for the worker alone: trails that have something to seal and since when, those of closed laboratories too, and
+-- the platform's own (named by zeros). Looks from the last checkpoint on, by index, whatever the planner believes.
+CREATE OR REPLACE FUNCTION protection.door_unsealed_trails(slack interval) RETURNS TABLE (tree uuid, oldest timestamptz)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    since timestamptz;
+BEGIN
+    FOR tree IN SELECT l.id FROM public.protection_laboratory l UNION ALL SELECT '00000000-0000-0000-0000-000000000000' LOOP
+        since := (SELECT least(c.until, statement_timestamp()) - slack FROM public.protection_checkpoint c
+                  WHERE c.lab_id = tree ORDER BY c.size DESC LIMIT 1);
+        since := coalesce(since, '-infinity');
+        IF tree <> '00000000-0000-0000-0000-000000000000' THEN
+            oldest := (SELECT e.at FROM public.protection_entry e
+                       WHERE e.lab_id = tree AND e.at >= since AND NOT EXISTS (
+                           SELECT FROM public.protection_leaf f WHERE f.lab_id = tree AND f.id = e.id)
+                       ORDER BY e.at LIMIT 1);
+        ELSE
+            WITH RECURSIVE names (event) AS ( -- from name to name along the index: there is none over the time alone
+                (SELECT p.event FROM public.protection_platformevent p ORDER BY p.event LIMIT 1)
+                UNION ALL
+                SELECT (SELECT p.event FROM public.protection_platformevent p WHERE p.event > names.event
+                        ORDER BY p.event LIMIT 1) FROM names WHERE names.event IS NOT NULL)
+            SELECT min(p.at) INTO oldest
+            FROM names JOIN public.protection_platformevent p ON p.event = names.event AND p.at >= since
+            WHERE NOT EXISTS (SELECT FROM public.protection_leaf f WHERE f.lab_id = tree AND f.id = p.id);
+        END IF;
+        IF oldest IS NOT NULL THEN
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+END $$;
+
 REVOKE ALL ON FUNCTION protection.door_find_accounts(bytea), protection.door_open_session(bytea, boolean),
     protection.door_find_passkey(bytea), protection.door_count_attempts(uuid[], integer[], integer[], integer[]),
     protection.door_give_back_attempts(uuid[]), protection.door_note_refusal(bytea, boolean, text, text),
@@ -318,7 +358,7 @@ REVOKE ALL ON FUNCTION protection.door_find_accounts(bytea), protection.door_ope
     protection.door_find_link(bytea), protection.door_find_token(bytea),
     protection.door_dead_session(bytea), protection.door_still_good(uuid[], uuid[], text[]),
     protection.door_tally(uuid, integer, integer),
-    protection.door_laboratories(), protection.door_due_labs() FROM PUBLIC;
+    protection.door_laboratories(), protection.door_due_labs(), protection.door_unsealed_trails(interval) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION protection.door_find_accounts(bytea), protection.door_open_session(bytea, boolean),
     protection.door_find_link(bytea), protection.door_find_token(bytea), protection.door_find_passkey(bytea),
     protection.door_count_attempts(uuid[], integer[], integer[], integer[]), protection.door_give_back_attempts(uuid[]),
@@ -330,7 +370,7 @@ GRANT EXECUTE ON FUNCTION protection.door_count_attempts(uuid[], integer[], inte
 -- Asked in the middle of a request, where the people of a practice are in a role of their own.
 GRANT EXECUTE ON FUNCTION protection.door_still_good(uuid[], uuid[], text[]) TO dentatool_practice;
 GRANT EXECUTE ON FUNCTION protection.door_laboratories(), protection.door_due_labs(),
-    protection.door_take_reset_requests() TO dentatool_worker;
+    protection.door_take_reset_requests(), protection.door_unsealed_trails(interval) TO dentatool_worker;
 
 RESET ROLE;
 REVOKE CREATE ON SCHEMA protection FROM dentatool_doors;

@@ -43,6 +43,51 @@ class Entry(Record):
         return f"{self.what} {self.action} {self.at:%d.%m.%Y %H:%M}"
 
 
+class Leaf(Record):
+    """What the sealed trail holds of one entry, in the order of sealing; stays when the entry's time is over.
+
+    Day and name say when an entry may be gone; nothing here says whose doing it was. Only the database writes it.
+    """
+
+    grants = ("SELECT",)
+    audited = False
+
+    created_at = changed_at = version = None  # type: ignore[assignment]  # nothing of it ever changes
+
+    seq = models.BigIntegerField("Nummer")
+    day = models.DateField("Tag")
+    what = models.CharField("Tabelle oder Ereignis", max_length=80)
+    content = models.BinaryField("Prüfsumme des Eintrags")
+
+    class Meta:
+        verbose_name, verbose_name_plural = "Siegel", "Siegel"
+        constraints = [models.UniqueConstraint(fields=["lab_id", "seq"], name="leaf_number_once")]
+
+    def __str__(self) -> str:
+        return f"Nr. {self.seq}"
+
+
+class Checkpoint(Record):
+    """A signed checkpoint of the sealed trail, and what is needed to go on from it. Only the database writes it."""
+
+    grants = ("SELECT",)
+    audited = False
+
+    created_at = changed_at = version = None  # type: ignore[assignment]
+
+    size = models.BigIntegerField("Anzahl")
+    until = models.DateTimeField("Vollständig bis")
+    signed = models.TextField("Unterschriebener Prüfpunkt")
+    peaks = models.BinaryField("Teilbäume")
+
+    class Meta:
+        verbose_name, verbose_name_plural = "Prüfpunkt", "Prüfpunkte"
+        constraints = [models.UniqueConstraint(fields=["lab_id", "size"], name="checkpoint_size_once")]
+
+    def __str__(self) -> str:
+        return f"{self.size} Einträge"
+
+
 class PlatformEvent(models.Model):
     """A security event before a laboratory is known (an unknown sign-in name, a forged pass)."""
 

@@ -23,6 +23,7 @@ _ACCESS = _HERE.parents[1] / "access" / "internal"
 _SQL = (
     _HERE / "sql" / "passes.sql",
     _HERE.parents[1] / "audit" / "internal" / "trail.sql",
+    _HERE.parents[1] / "audit" / "internal" / "sealing.sql",
     _ACCESS / "people.sql",
 )
 _DOORS = _ACCESS / "doors.sql"

@@ -1,0 +1,134 @@
+"""What the trails were, told outside of the database: a file for each, to which lines are only added.
+
+A line holds a signed checkpoint and the leaves that came with it, and names the line before by its hash. So a change
+inside the database is found to the very entry, and a line that was taken out of the file is missed.
+"""
+
+import base64
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from dentatool.values.checkpoint import Checkpoint, CheckpointError, open_checkpoint
+from dentatool.values.merkle import HASH_BYTES, GrowingTree
+
+_TAIL = 2_000_000  # bytes; a line with the leaves of the largest batch is a quarter of it
+_FIRST = "0" * 64
+_ASIDE = "bis-"
+
+
+def witnessed_trails(folder: Path) -> set[UUID]:
+    """The trails that there is a file of."""
+    return {UUID(file.stem) for file in folder.glob("*.jsonl") if "." not in file.stem}
+
+
+@dataclass(slots=True)
+class Witnessed:
+    """What a whole file says. `wrong`: the first line that is not as it was written, and the entry it begins with."""
+
+    notes: dict[int, str] = field(default_factory=dict)  # size → signed checkpoint
+    leaves: bytes = b""
+    last: Checkpoint | None = None
+    wrong: tuple[int, str] | None = None
+
+    @property
+    def size(self) -> int:
+        """How many entries are told."""
+        return len(self.leaves) // HASH_BYTES
+
+    def leaf(self, seq: int) -> bytes:
+        """The hash of one leaf."""
+        return self.leaves[seq * HASH_BYTES : (seq + 1) * HASH_BYTES]
+
+
+class WitnessFile:
+    """The file of one trail."""
+
+    def __init__(self, folder: Path, tree: UUID) -> None:
+        self._tree, self.path = tree, folder / f"{tree}.jsonl"
+
+    def last_note(self) -> str | None:
+        """The newest checkpoint. Cuts off what a crash left half written."""
+        line = self._last_line()
+        return str(json.loads(line)["checkpoint"]) if line else None
+
+    def append(self, note: str, leaves: bytes) -> None:
+        """Add a checkpoint and its leaves; on the disk when this returns."""
+        before = self._last_line()
+        told = {
+            "before": hashlib.sha256(before).hexdigest() if before else _FIRST,
+            "checkpoint": note,
+            "leaves": base64.b64encode(leaves).decode(),
+        }
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        with open(descriptor, "ab") as file:
+            file.write(json.dumps(told).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def set_aside(self, moment: datetime) -> None:
+        """Begin anew: the file keeps its content under another name."""
+        self.path.rename(self.path.with_name(f"{self._tree}.{_ASIDE}{moment:%Y%m%dT%H%M%S%f}.jsonl"))
+
+    @property
+    def set_aside_before(self) -> int:
+        """How often it was begun anew."""
+        return len(list(self.path.parent.glob(f"{self._tree}.{_ASIDE}*.jsonl")))
+
+    def read(self, public: bytes) -> Witnessed:
+        """Everything, each line judged by the one before, its signature and the tree that its leaves make."""
+        found = Witnessed()
+        if not self.path.exists():
+            return found
+        tree, before, leaves = GrowingTree(), _FIRST, bytearray()
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    break  # a crash in the middle of writing; the sealer writes it again
+                start = tree.size
+                try:
+                    found.last = self._judge(line.rstrip(b"\n"), before, tree, leaves, found, public)
+                except (ValueError, KeyError, TypeError, CheckpointError) as reason:
+                    told = str(reason) if isinstance(reason, CheckpointError) else "Sie ist nicht lesbar."
+                    found.wrong = (start, f"Zeugendatei {self.path.name}, Zeile {number}: {told}")
+                    del leaves[start * HASH_BYTES :]
+                    break
+                before = hashlib.sha256(line.rstrip(b"\n")).hexdigest()
+        found.leaves = bytes(leaves)
+        return found
+
+    def _judge(
+        self, line: bytes, before: str, tree: GrowingTree, leaves: bytearray, found: Witnessed, public: bytes
+    ) -> Checkpoint:
+        told = json.loads(line)
+        if told["before"] != before:
+            raise CheckpointError("Die Zeile davor fehlt oder wurde geändert.")
+        checkpoint = open_checkpoint(told["checkpoint"], public, self._tree)
+        new = base64.b64decode(told["leaves"], validate=True)
+        for start in range(0, len(new), HASH_BYTES):
+            tree.add(new[start : start + HASH_BYTES])
+        leaves += new
+        if (tree.size, tree.root) != (checkpoint.size, checkpoint.root):
+            raise CheckpointError("Prüfpunkt und Siegel passen nicht zueinander.")
+        found.notes[checkpoint.size] = told["checkpoint"]
+        return checkpoint
+
+    def _last_line(self) -> bytes | None:
+        """Reads the end of the file only. What has no line end is of a crash and goes."""
+        try:
+            file = self.path.open("r+b")
+        except FileNotFoundError:
+            return None
+        with file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(0, end - _TAIL))
+            tail = file.read()
+            whole, _, half = tail.rpartition(b"\n")
+            if half:
+                file.truncate(end - len(half))
+            return whole.rpartition(b"\n")[2] or None

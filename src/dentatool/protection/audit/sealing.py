@@ -1,0 +1,109 @@
+"""The sealed trail: no entry can be changed, removed, added or moved afterwards unseen, not even by the database's owner.
+
+Promise: each minute the worker puts what is committed into a Merkle tree (RFC 6962), one for each laboratory and one for
+the platform, signs what the tree is then, and tells it outside of the database. `check_trail` computes everything anew
+and names the first bad entry. Writers pay nothing for it.
+How it could be broken: by whoever holds the key and the witness files too, and within the minute before an entry is
+sealed. Copies in other hands (download of the laboratory, `dentatool audit key`) leave only the latter.
+Tests that try: tests/protection/audit/test_sealing.py, tests/attack/test_atk_20_trail_tampering.py.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import cast
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from dentatool.protection.audit.internal.models import Checkpoint as Kept
+from dentatool.protection.audit.internal.models import Leaf
+from dentatool.protection.audit.internal.sealer import EVERY_S, PLATFORM, SLACK, Sealer, tell_chain_broken
+from dentatool.protection.audit.internal.verifying import Finding, Report, check_trail
+from dentatool.protection.audit.internal.witness import WitnessFile, witnessed_trails
+from dentatool.protection.tenancy import current
+from dentatool.values.checkpoint import Checkpoint, TrailKey, open_checkpoint
+from dentatool.values.merkle import consistency_proof, inclusion_proof
+from dentatool.values.trail_leaf import hash_of_leaf
+
+__all__ = [
+    "EVERY_S", "PLATFORM", "SLACK", "Finding", "Report", "Sealer", "all_trails", "check_trail", "checkpoint_note", "head",
+    "prove_beginning", "prove_entry", "sealer", "sealing_lag", "set_witness_aside", "tell_chain_broken", "trail_key", "witness_folder",
+]  # fmt: skip
+
+
+def sealer() -> Sealer:
+    """The sealer of this installation."""
+    return Sealer(trail_key(), witness_folder())
+
+
+def trail_key() -> TrailKey:
+    """The key that signs checkpoints; outside of the database, as every key."""
+    return TrailKey.from_file(Path(settings.DENTATOOL_TRAIL_KEY_FILE))
+
+
+def witness_folder() -> Path:
+    """Where checkpoints are told outside of the database."""
+    return Path(settings.DENTATOOL_WITNESS)
+
+
+def all_trails() -> list[UUID]:
+    """Of every laboratory, closed ones too, of those that only the witness knows, and the platform's. In the owner's role."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("set local role dentatool_doors")
+        cursor.execute("select id from public.protection_laboratory")
+        known = {tree for (tree,) in cursor.fetchall()}
+    return [*sorted((known | witnessed_trails(witness_folder())) - {PLATFORM}), PLATFORM]
+
+
+def sealing_lag() -> timedelta:
+    """How long the oldest entry has waited for its seal; nothing while all are sealed. In the worker's role."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select coalesce(now() - min(oldest), '0') from protection.door_unsealed_trails(%s)",
+            [SLACK],  # type: ignore[list-item]
+        )
+        (lag,) = cursor.fetchone()
+    return cast(timedelta, lag)
+
+
+def set_witness_aside(tree: UUID, moment: datetime) -> Checkpoint | None:
+    """After a restore: what was witnessed until now is kept beside, and told anew from the database. What it said last."""
+    witness, key = WitnessFile(witness_folder(), tree), trail_key()
+    if (note := witness.last_note()) is None:
+        return None
+    last = open_checkpoint(note, key.public, tree)
+    witness.set_aside(moment)
+    return last
+
+
+def checkpoint_note() -> str | None:
+    """The newest signed checkpoint of the laboratory whose pass is in force, as a text to hand out."""
+    kept = Kept.objects.order_by("-size").first()
+    return kept.signed if kept else None
+
+
+def head() -> Checkpoint | None:
+    """What the trail of the pass in force is: the same numbers mean the same entries. Raises CheckpointError."""
+    note = checkpoint_note()
+    return open_checkpoint(note, trail_key().public, current().lab_id) if note else None
+
+
+def prove_entry(entry: UUID) -> tuple[int, int, list[bytes]]:
+    """An entry's number, the size of the tree, and the proof that it is in it. Raises Leaf.DoesNotExist."""
+    seq, leaves = Leaf.objects.get(pk=entry).seq, _leaves()
+    return seq, len(leaves), inclusion_proof(leaves, seq)
+
+
+def prove_beginning(earlier: int) -> list[bytes]:
+    """The proof that the tree of now continues the one of so many entries."""
+    return consistency_proof(_leaves(), earlier)
+
+
+def _leaves() -> Sequence[bytes]:
+    """The leaves of the newest checkpoint."""
+    tree = current().lab_id
+    return [
+        hash_of_leaf(tree, f.id, str(f.day), bytes(f.content), f.what) for f in Leaf.objects.order_by("seq").iterator()
+    ]
