@@ -11,4 +11,5 @@ pytest_plugins = [
     "harness.specimen",
     "harness.smtp",
     "harness.identity",
+    "harness.backed_up",
 ]

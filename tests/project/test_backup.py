@@ -1,67 +1,12 @@
 """`dentatool backup` and `restore` as the operator meets them, from the key to the drill and to the restored minute."""
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 
-import psycopg
 import pytest
 
-from harness.installation import Run
+from harness.backed_up import Installation
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
-
-
-class Installation:
-    """One that runs with a target."""
-
-    def __init__(self, base: Path) -> None:
-        self.base, self.var, self.target, self.key = base, base / "var", base / "target", base / "operator.key"
-        self.target.mkdir()
-        self.run = Run(self.var, DENTATOOL_BACKUP_TARGET=str(self.target))
-        self.run.await_line("bereit nach", 120)
-
-    def dentatool(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "dentatool.project.cli", *map(str, arguments)],
-            env=self.run.environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-
-    def works(self, *arguments: object) -> str:
-        done = self.dentatool(*arguments)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def refused(self, *arguments: object) -> str:
-        done = self.dentatool(*arguments)
-        assert done.returncode == 1, done.stdout
-        return done.stdout + done.stderr
-
-    def events(self, name: str) -> list[dict]:
-        known = json.loads((self.var / "secrets/database.json").read_text())
-        password = (self.var / "secrets/superuser.key").read_text()
-        with psycopg.connect(
-            host=known["host"], port=known["port"], user="postgres", password=password, dbname=known["name"]
-        ) as link:
-            rows = link.execute("select facts from protection_platformevent where event = %s order by at", [name])
-            return [facts for (facts,) in rows]
-
-    def doctor(self) -> tuple[str, str]:
-        done = self.dentatool("doctor", "--json")
-        ((status, found),) = [
-            (each["status"], each["found"]) for each in json.loads(done.stdout) if each["what"] == "Sicherungen"
-        ]
-        return status, found
-
-
-@pytest.fixture
-def installation(passable_folder: Path) -> Iterator[Installation]:
-    started = Installation(passable_folder)
-    yield started
-    if started.run.process.poll() is None:
-        started.run.stop()
 
 
 def test_from_the_key_to_the_drill_and_back(installation: Installation) -> None:

@@ -1,46 +1,62 @@
-"""dentatool restore: the database as it was at a minute, in an empty folder, running beside the living one."""
+"""dentatool restore: the database as it was at a minute in an empty folder, or what one laboratory deleted since."""
 
 import argparse
+import json
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from dentatool.project.console import Failure, say
-from dentatool.project.instance import this_instance
+from dentatool.project.instance import start_django, this_instance
 from dentatool.project.noted import note
+
+if TYPE_CHECKING:
+    from dentatool.operations.cluster import Cluster
 
 _FORMS = ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Touches neither the running database nor the target."""
+    """With `--into` neither the running database nor the target is touched."""
     parser.add_argument("--to", metavar="ZEIT", help='deutsche Zeit, etwa "2026-11-25 10:02" (sonst das Neueste)')
-    parser.add_argument("--into", type=Path, required=True, metavar="ORDNER", help="leerer oder neuer Ordner")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--into", type=Path, metavar="ORDNER", help="leerer oder neuer Ordner für die ganze Datenbank")
+    where.add_argument(
+        "--lab", type=UUID, action=_OneLaboratory, metavar="KENNUNG", help="nur, was dieses Labor seitdem gelöscht hat"
+    )
+    parser.add_argument("--yes", action="store_true", help="mit --lab: zurückholen statt nur zeigen")
     parser.add_argument("--identity", type=Path, required=True, metavar="DATEI", help="Ihre Schlüsseldatei")
     parser.add_argument("--target", type=Path, metavar="ORDNER", help="Sicherungsziel (sonst DENTATOOL_BACKUP_TARGET)")
 
 
+class _OneLaboratory(argparse.Action):
+    """Makes it the command `restore lab`, which changes something and is noted before it runs."""
+
+    def __call__(self, parser: Any, options: argparse.Namespace, value: Any, flag: str | None = None) -> None:
+        options.lab, options.action = value, "lab"
+
+
 def call(options: argparse.Namespace) -> int:
-    """Restore, check, stop. What then lies in the folder can take the place of var/postgres (see the runbook)."""
+    """0 only when what was asked for is back."""
     from dentatool.operations.backup import BackupError  # noqa: PLC0415
-    from dentatool.operations.backup.restoring import Wanted, restore  # noqa: PLC0415
-    from dentatool.operations.backup.sealing import read_identities  # noqa: PLC0415
-    from dentatool.operations.backup.setup import setup_of  # noqa: PLC0415
     from dentatool.operations.cluster import ClusterError  # noqa: PLC0415
     from dentatool.operations.cluster.places import UnsafePlace  # noqa: PLC0415
 
-    var = this_instance().var
     to = None if options.to is None else _moment(options.to)
     try:
-        setup = setup_of(var, options.target)
-        setup.target.require()
-        identities, instance = read_identities(options.identity)
-        restored = restore(setup, Wanted(to), options.into.absolute(), identities, instance=instance, tell=say)
+        return _laboratory(options, to) if options.lab else _everything(options, to)
     except (BackupError, ClusterError, UnsafePlace, OSError) as error:
         with suppress(Failure):  # a restore must also work where no database runs to note it
             note("restore_refused", {"what": str(error)[:200]})
         raise Failure(str(error)) from error
+
+
+def _everything(options: argparse.Namespace, to: datetime | None) -> int:
+    """What then lies in the folder can take the place of var/postgres (see the runbook)."""
+    restored = _restored(options, to, options.into.absolute())
     restored.stop()
     with suppress(Failure):
         note("restore_done", {"until": "" if to is None else to.isoformat()})
@@ -50,6 +66,54 @@ def call(options: argparse.Namespace) -> int:
     )
     say("So geht es weiter: docs/runbooks/wiederherstellen.md")
     return 0
+
+
+def _laboratory(options: argparse.Namespace, to: datetime | None) -> int:
+    """Everything into a scratch server, and from there the missing rows into the living database."""
+    if to is None:
+        raise Failure("Sagen Sie mit --to, auf welche Zeit vor dem Löschen das Labor zurückgreifen soll.")
+    start_django("worker")
+    import psycopg  # noqa: PLC0415
+
+    from dentatool.kit.jobs import all_laboratories  # noqa: PLC0415
+    from dentatool.operations.backup.drilling import scratch  # noqa: PLC0415
+    from dentatool.operations.backup.one_laboratory import bring_back, german_name, missing_rows  # noqa: PLC0415
+    from dentatool.operations.cluster.server import SUPERUSER  # noqa: PLC0415
+
+    if options.lab not in all_laboratories():
+        raise Failure(f"Ein Labor {options.lab} gibt es nicht. Alle zeigt: dentatool tenant list")
+    var = this_instance().var
+    name = json.loads((var / "secrets" / "database.json").read_text())["name"]
+    with scratch(var, "restore-lab") as folder:
+        restored = _restored(options, to, folder)
+        try:
+            password = (var / "secrets" / "superuser.key").read_text().strip()
+            with psycopg.connect(restored.dsn(SUPERUSER, password, name), autocommit=True) as source:
+                missing = missing_rows(source, options.lab)
+                for table, ids in missing.items():
+                    say(f"  {len(ids):6} {german_name(table)}")
+                if not missing:
+                    say("Seitdem wurde nichts gelöscht.")
+                elif options.yes:
+                    say(
+                        f"Zurückgeholt: {bring_back(source, options.lab, missing, to)} Zeilen. Alles andere blieb, wie es ist."
+                    )
+                else:
+                    say("Das fehlt heute und wäre wieder da. Zum Zurückholen dasselbe noch einmal mit --yes.")
+        finally:
+            restored.stop()
+    return 0
+
+
+def _restored(options: argparse.Namespace, to: datetime | None, into: Path) -> "Cluster":
+    from dentatool.operations.backup.restoring import Wanted, restore  # noqa: PLC0415
+    from dentatool.operations.backup.sealing import read_identities  # noqa: PLC0415
+    from dentatool.operations.backup.setup import setup_of  # noqa: PLC0415
+
+    setup = setup_of(this_instance().var, options.target)
+    setup.target.require()
+    identities, instance = read_identities(options.identity)
+    return restore(setup, Wanted(to), into, identities, instance=instance, tell=say)
 
 
 def _moment(text: str) -> datetime:

@@ -72,7 +72,7 @@ def drill(
         point = f"drill-{begun:%Y%m%d%H%M%S}"
         expected = _summary_at(living, point)
         _await_archived(living)
-        with _scratch(setup.var) as folder:
+        with scratch(setup.var, "drill") as folder:
             restored = restore(setup, Wanted(point=point), folder, identities, tell=tell)
             try:
                 with psycopg.connect(restored.dsn(SUPERUSER, password, name), autocommit=True) as link:
@@ -154,9 +154,9 @@ def _await_archived(living: str) -> None:
 
 
 @contextmanager
-def _scratch(var: Path) -> Iterator[Path]:
-    """A folder beside the data; as root it may come to lie elsewhere, with a link to it."""
-    folder = var / "drill"
+def scratch(var: Path, name: str) -> Iterator[Path]:
+    """A folder beside the data, gone afterwards; as root it may come to lie elsewhere, with a link to it."""
+    folder = var / name
     _remove(folder)
     try:
         yield folder

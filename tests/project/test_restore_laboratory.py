@@ -1,0 +1,140 @@
+"""Anna deletes fifty orders by mistake. They come back as they were, and nothing of Bert's moves."""
+
+import json
+import subprocess
+import sys
+import time
+
+import psycopg
+import pytest
+
+from harness.backed_up import Installation
+
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
+
+MORE = """
+from dentatool.project.instance import start_django
+start_django("app")
+from uuid import UUID, uuid4
+from dentatool.protection.tenancy import laboratory
+from dentatool.orders.models import Order
+with laboratory(UUID({lab!r})):
+    for place, order in enumerate(Order.objects.all()[:30]):
+        for name in [field.name for field in Order._meta.concrete_fields if hasattr(field, "open")]:
+            setattr(order, name, str(getattr(order, name)))  # opened here, sealed again for the new row
+        order.pk, order.number, order._state.adding = uuid4(), f"P-{{place}}", True
+        order.save()
+"""
+# As the app, under Anna's pass: whatever a program could do wrong.
+DELETE = """
+from dentatool.project.instance import start_django
+start_django("app")
+from uuid import UUID
+from dentatool.protection.tenancy import laboratory
+from dentatool.orders.models import Order, OrderTooth, Position
+from dentatool.billing.models import Invoice
+with laboratory(UUID({lab!r})):
+    chosen = list(Order.objects.exclude(pk__in=Invoice.objects.values("order_id")).values_list("pk", flat=True)[:50])
+    for model in (OrderTooth, Position):
+        model.objects.filter(order_id__in=chosen).delete()
+    print(Order.objects.filter(pk__in=chosen).delete()[0])
+"""
+STAMPS = "array['created_at', 'changed_at', 'version']"
+
+
+class Living:
+    """What the superuser sees of the running database."""
+
+    def __init__(self, installation: Installation) -> None:
+        known = json.loads((installation.var / "secrets/database.json").read_text())
+        password = (installation.var / "secrets/superuser.key").read_text()
+        self.link = psycopg.connect(
+            host=known["host"],
+            port=known["port"],
+            user="postgres",
+            password=password,
+            dbname=known["name"],
+            autocommit=True,
+        )
+
+    def ask(self, question: str, *values: object) -> list[tuple]:
+        return self.link.execute(question, values).fetchall()
+
+    def of(self, lab: str, *, stamps: bool = True) -> dict[str, list]:
+        """Every row of every table of a laboratory."""
+        tables = self.ask(
+            "select table_name from information_schema.columns where column_name = 'lab_id' and table_schema = 'public'"
+            " and table_name not in ('protection_entry') order by 1"
+        )
+        row = "to_jsonb(t)" if stamps else f"to_jsonb(t) - {STAMPS}"
+        return {
+            table: [
+                each for (each,) in self.ask(f'select {row} from "{table}" t where lab_id = %s order by t::text', lab)
+            ]
+            for (table,) in tables
+        }
+
+
+def run_as_the_app(installation: Installation, program: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=installation.run.environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def by_id(rows: list[dict]) -> dict[str, dict]:
+    return {row["id"]: row for row in rows}
+
+
+def test_fifty_orders_come_back_and_the_other_laboratory_does_not_move(installation: Installation) -> None:
+    installation.works("backup", "keygen", "--out", installation.key)
+    installation.works("manage", "demo")
+    labs = {line.split(maxsplit=1)[1]: line.split()[0] for line in installation.works("tenant", "list").splitlines()}
+    anna, bert = (next(lab for name, lab in labs.items() if word in name) for word in ("Anna", "Bert"))
+    run_as_the_app(installation, MORE.format(lab=anna))
+    installation.works("backup", "create", "--full")
+    living = Living(installation)
+    before = living.of(anna, stamps=False)
+    ((minute,),) = living.ask("select clock_timestamp()")
+    time.sleep(0.1)
+    assert run_as_the_app(installation, DELETE.format(lab=anna)) == "50\n"
+    others, trail = living.of(bert), living.ask("select id from protection_entry where lab_id = %s", anna)
+    living.ask("select pg_switch_wal()")
+    how = ("restore", "--lab", anna, "--to", minute.isoformat(), "--identity", installation.key)
+
+    shown = installation.works(*how)
+    assert "50 Aufträge" in shown and "--yes" in shown
+    assert len(living.of(anna)["orders_order"]) == len(before["orders_order"]) - 50  # it was only shown
+    told = installation.works(*how, "--yes")
+
+    assert "Zurückgeholt" in told
+    after = living.of(anna, stamps=False)
+    for table in ("orders_order", "orders_ordertooth", "orders_position", "orders_patient"):
+        assert by_id(after[table]) == by_id(before[table])
+    assert living.of(bert) == others
+    now = living.ask("select id from protection_entry where lab_id = %s", anna)
+    assert set(trail) <= set(now)  # appended to, not rewritten
+    ((facts,),) = living.ask("select changes from protection_entry where lab_id = %s and what = 'restore_done'", anna)
+    new = living.ask(
+        "select count(*) from protection_entry where lab_id = %s and action = 'insert' and what like 'orders_%%' and at > %s",
+        anna, minute,
+    )  # fmt: skip
+    assert facts["count"] == new[0][0] >= 50
+    assert "Seitdem wurde nichts gelöscht" in installation.works(*how, "--yes")
+    # What came back can be opened: the living program reads all of it.
+    assert "Probe bestanden" in installation.works("backup", "drill", "--identity", installation.key)
+    living.link.close()
+
+
+def test_a_laboratory_that_does_not_exist_and_a_time_that_is_none_are_refused(installation: Installation) -> None:
+    installation.works("backup", "keygen", "--out", installation.key)
+    unknown = "01998a00-0000-7000-8000-000000000000"
+
+    assert "gibt es nicht" in installation.refused(
+        "restore", "--lab", unknown, "--to", "2026-11-25 10:02", "--identity", installation.key
+    )
+    assert "ist keine Zeit" in installation.refused(
+        "restore", "--lab", unknown, "--to", "gestern", "--identity", installation.key
+    )
+    assert "mit --to" in installation.refused("restore", "--lab", unknown, "--identity", installation.key)
