@@ -1,7 +1,9 @@
 """What was written comes back, to the moment; what is not there, or not ours, is refused before anything is touched."""
 
+import tarfile
 import time
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from pyrage import x25519
 from dentatool.operations.backup import BackupError
 from dentatool.operations.backup.chain import FULL, INCREMENTAL, WAL
 from dentatool.operations.backup.planning import NotRestorable
-from dentatool.operations.backup.restoring import Wanted, restore
+from dentatool.operations.backup.restoring import Wanted, _unpack, restore
 from dentatool.operations.backup.segments import is_segment
 from dentatool.operations.backup.setup import setup_of
 from dentatool.operations.backup.verifying import verify
@@ -92,6 +94,26 @@ def test_what_cannot_be_restored_is_refused_before_anything_is_written(backed, p
     assert not into.exists()
     with pytest.raises(BackupError, match="anderen Schlüssel"):
         restore(setup, Wanted(), passable_folder / "wrong-key", [x25519.Identity.generate()])
+
+
+@pytest.mark.parametrize("name", ["../outside", "/tmp/outside", "link"])
+def test_a_backup_that_somebody_else_sealed_writes_nothing_outside(name: str, tmp_path: Path) -> None:
+    packed = BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        member = tarfile.TarInfo(name)
+        if name == "link":
+            member.type, member.linkname = tarfile.SYMTYPE, "/etc"
+        tar.addfile(member)
+    packed.seek(0)
+    (tmp_path / "into").mkdir()
+
+    with (
+        pytest.raises(BackupError, match="keine Datei einer Datenbank"),
+        tarfile.open(fileobj=packed, mode="r|") as tar,
+    ):
+        _unpack(tar, tmp_path / "into")
+
+    assert [path.name for path in tmp_path.rglob("*")] == ["into"]
 
 
 def test_a_missing_segment_names_the_nearest_moment(backed, passable_folder: Path) -> None:

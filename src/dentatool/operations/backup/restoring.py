@@ -121,7 +121,7 @@ def _fetch(setup: Setup, found: Plan, places: Places, identities: Sequence[Any],
         parts.append(places.home / f"part-{entry.number}")
         parts[-1].mkdir(mode=0o700)
         with _opened(setup, entry, identities) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
-            tar.extractall(parts[-1], filter="data")
+            _unpack(tar, parts[-1])
     (wal := places.home / "wal").mkdir(mode=0o700)
     tell(f"  {len(found.wal)} Protokollabschnitte")
     for entry in found.wal:
@@ -138,6 +138,22 @@ def _fetch(setup: Setup, found: Plan, places: Places, identities: Sequence[Any],
     (parts[0] / "recovery.signal").touch()
     places.account.own(parts[0] / "recovery.signal")
     parts[0].rename(places.data)
+
+
+def _unpack(tar: tarfile.TarFile, folder: Path) -> None:
+    """Files and folders below this one, and nothing else: anybody can encrypt to us, and the signed hash is known to be
+    right only at the end. Not `extractall(filter="data")`, which Debian 12's Python does not have.
+    """
+    for member in tar:
+        path = folder / member.name
+        if member.name.startswith("/") or ".." in Path(member.name).parts or not (member.isfile() or member.isdir()):
+            raise BackupError(f"Die Sicherung enthält etwas, das keine Datei einer Datenbank ist: {member.name!r}")
+        if member.isdir():
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        elif (content := tar.extractfile(member)) is not None:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with path.open("xb") as file:
+                shutil.copyfileobj(content, file)
 
 
 @contextmanager
