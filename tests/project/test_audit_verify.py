@@ -12,6 +12,9 @@ from dentatool.protection.audit.sealing import sealer, trail_key
 from harness.database import in_role
 from project.test_noted import dentatool
 
+# Roles are the whole server's: what other tests do to them at the same time would be found here.
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def sealed(anna: Any) -> str:

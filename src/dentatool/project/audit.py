@@ -1,9 +1,10 @@
-"""dentatool audit: read the platform's events; check sealed trails; begin them anew."""
+"""dentatool audit: read the platform's events; check sealed trails, here or from an export; begin them anew."""
 
 import argparse
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ _NAMED = 10
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Whoever reads says why; the reason is noted like the reading itself (project/noted.py)."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="platform|verify|key|resume")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="platform|verify|verify-export|key|resume")
     platform = actions.add_parser("platform", help="Ereignisse, die zu keinem Labor gehören")
     platform.add_argument(
         "--reason", required=True, metavar="TEXT", help="wozu gelesen wird; steht danach selbst darin"
@@ -31,6 +32,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     verify.add_argument("--lab", metavar="KENNUNG", help="nur dieses Labor („platform“: die Ereignisse der Plattform)")
     verify.add_argument("--all", action="store_true", help="alle Labore und die Plattform (auch ohne Angabe)")
     verify.add_argument("--json", action="store_true", help="eine Zeile JSON je Protokoll")
+    export = actions.add_parser("verify-export", help="Versiegelte Ausgabe eines Protokolls prüfen (ohne Datenbank)")
+    export.add_argument("file", type=Path, metavar="DATEI")
+    export.add_argument("--key", metavar="HEX", help="öffentlicher Schlüssel (sonst der dieser Installation)")
+    export.add_argument("--checkpoint", type=Path, metavar="DATEI", help="früherer Prüfpunkt, der darin stecken muss")
     actions.add_parser("key", help="öffentlichen Schlüssel der Prüfpunkte zeigen")
     resume = actions.add_parser("resume", help="Nach einer Wiederherstellung weiter versiegeln")
     resume.add_argument("--lab", required=True, metavar="KENNUNG", help="welches Labor („platform“: die Plattform)")
@@ -39,6 +44,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(options: argparse.Namespace) -> int:
     """Exit code 0 only if everything looked at is as it was."""
+    if options.action == "verify-export":
+        return _verify_export(options)
     if options.action == "key":
         say(_own_key().hex())
         return 0
@@ -153,6 +160,25 @@ def _tell(report: "Report", *, as_json: bool) -> None:
         say(f"    {printable(str(found))}")
     if len(report.findings) > _NAMED:
         say(f"    und weitere ({len(report.findings)} Befunde)")
+
+
+def _verify_export(options: argparse.Namespace) -> int:
+    from dentatool.values.trail_export import ExportError, check_export  # noqa: PLC0415
+
+    try:
+        public = bytes.fromhex(options.key) if options.key else _own_key()
+        earlier = options.checkpoint.read_text() if options.checkpoint else None
+        found = check_export(options.file, public, earlier)
+    except OSError as error:
+        raise Failure(f"{error.filename}: Die Datei lässt sich nicht öffnen.") from error
+    except ValueError as reason:
+        told = str(reason) if isinstance(reason, ExportError) else "Der Schlüssel ist keine Zahl in hexadezimaler Form."
+        raise Failure(f"{options.file}: {told}") from reason
+    say(f"{options.file}: unverändert.")
+    say(f"  Labor       {found.checkpoint.tree}")
+    say(f"  Einträge    {found.checkpoint.size} versiegelt, {found.with_text} davon mit Text")
+    say(f"  Prüfpunkt   {found.checkpoint.at.astimezone():%d.%m.%Y %H:%M:%S}")
+    return 0
 
 
 def _resume(options: argparse.Namespace) -> int:

@@ -32,7 +32,7 @@ READING = frozenset(
         "reviews show",
     }
     | {"backup status", "backup list", "backup verify", "backup samples", "backup watch", "restore"}
-    | {"audit verify", "audit key"}  # verify notes what it finds
+    | {"audit verify", "audit verify-export", "audit key"}  # verify notes what it finds
 )
 READING_DJANGO = frozenset(
     {"check", "diffsettings", "findstatic", "help", "makemigrations", "showmigrations", "sqlmigrate"}

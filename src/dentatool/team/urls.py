@@ -36,6 +36,7 @@ urlpatterns = [
     path("protokoll/", trail_pages.trail, name="trail"),
     path("protokoll/zweck/", trail_pages.purpose, name="trail_purpose"),
     path("protokoll/ausgabe/", export_pages.export, name="trail_export"),
+    path("protokoll/pruefpunkt/", export_pages.checkpoint, name="trail_checkpoint"),
     path("protokoll/ausgabe/stand/", export_pages.ordered, name="trail_exports"),
     path("protokoll/ausgabe/<uuid:pk>/", export_pages.fetch, name="trail_export_file"),
     path("team/pruefung/", review_pages.reviews, name="review_list"),

@@ -8,10 +8,10 @@ sealed. Copies in other hands (download of the laboratory, `dentatool audit key`
 Tests that try: tests/protection/audit/test_sealing.py, tests/attack/test_atk_20_trail_tampering.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -25,12 +25,16 @@ from dentatool.protection.audit.internal.witness import WitnessFile, witnessed_t
 from dentatool.protection.tenancy import current
 from dentatool.values.checkpoint import Checkpoint, TrailKey, open_checkpoint
 from dentatool.values.merkle import consistency_proof, inclusion_proof
+from dentatool.values.trail_export import first_line
 from dentatool.values.trail_leaf import hash_of_leaf
 
 __all__ = [
-    "EVERY_S", "PLATFORM", "SLACK", "Finding", "Report", "Sealer", "all_trails", "check_trail", "checkpoint_note", "head",
-    "prove_beginning", "prove_entry", "sealer", "sealing_lag", "set_witness_aside", "tell_chain_broken", "trail_key", "witness_folder",
+    "EVERY_S", "PLATFORM", "SLACK", "Finding", "Report", "Sealer", "all_trails", "check_trail",
+    "checkpoint_note", "head", "prove_beginning", "prove_entry", "sealed_lines", "sealer", "sealing_lag",
+    "set_witness_aside", "tell_chain_broken", "trail_key", "witness_folder",
 ]  # fmt: skip
+
+_BATCH = 2_000
 
 
 def sealer() -> Sealer:
@@ -82,6 +86,26 @@ def checkpoint_note() -> str | None:
     """The newest signed checkpoint of the laboratory whose pass is in force, as a text to hand out."""
     kept = Kept.objects.order_by("-size").first()
     return kept.signed if kept else None
+
+
+def sealed_lines() -> Iterator[dict[str, Any]]:
+    """The sealed trail of the pass in force to take along, line by line (values/trail_export.py checks such a file)."""
+    tree, note = current().lab_id, checkpoint_note()
+    if note is None:
+        return
+    size = open_checkpoint(note, trail_key().public, tree).size
+    yield first_line(tree, trail_key().public, note)
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(
+            "select f.seq, f.id::text, f.day::text, f.what, encode(f.content, 'hex'),"
+            " case when e.id is not null then protection.entry_text(e) end"
+            " from public.protection_leaf f left join public.protection_entry e on e.lab_id = f.lab_id and e.id = f.id"
+            " where f.lab_id = %s and f.seq < %s order by f.seq",
+            [tree, size],
+        )
+        while rows := cursor.fetchmany(_BATCH):
+            for seq, entry, day, what, content, text in rows:
+                yield {"seq": seq, "id": entry, "day": day, "what": what, "content": content, "text": text}
 
 
 def head() -> Checkpoint | None:

@@ -1,5 +1,6 @@
 """Pages to order an export of the trail and to fetch it."""
 
+from hashlib import sha256
 from urllib.parse import urlencode
 
 from django import forms
@@ -9,14 +10,17 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dentatool.kit.addresses import url
+from dentatool.kit.errors import NotYet
 from dentatool.kit.forms import Form
 from dentatool.protection.access import Permission, page
 from dentatool.protection.audit import record_event
+from dentatool.protection.audit.sealing import checkpoint_note, head, trail_key
 from dentatool.team.trail.exporting import exports_of, file_of, order_export
 from dentatool.team.trail.finding import TrailFilter
 from dentatool.team.trail.models import ExportState, TrailExport
 from dentatool.team.trail.pages import reading_of
 from dentatool.team.trail.words import people_of_laboratory
+from dentatool.values.checkpoint import CheckpointError
 
 
 class FormatForm(Form):
@@ -24,7 +28,11 @@ class FormatForm(Form):
 
     file_format = forms.ChoiceField(
         label="Format",
-        choices=[("csv", "Tabelle (CSV) für Excel und LibreOffice"), ("jsonl", "JSON Lines für Programme und Prüfer")],
+        choices=[
+            ("csv", "Tabelle (CSV) für Excel und LibreOffice"),
+            ("jsonl", "JSON Lines für Programme"),
+            ("siegel", "Versiegelt: das ganze Protokoll ohne Filter, von Prüfern nachrechenbar"),
+        ],
         widget=forms.RadioSelect,
         initial="csv",
     )
@@ -42,7 +50,7 @@ def export(request: HttpRequest) -> HttpResponse:
         wanted = filter_form.wanted() | {"purpose": reading.purpose}
         order_export(wanted, form.cleaned_data["file_format"], by=request.person.id)  # type: ignore[attr-defined]
         return redirect(url("trail_export"))
-    facts = {"form": form, "filter": filter_form}
+    facts = {"form": form, "filter": filter_form, "seal": _seal()}
     status = 422 if request.method == "POST" or not filter_form.is_valid() else 200
     return render(request, "team/trail_export.html", facts | _ordered(request), status=status)
 
@@ -52,6 +60,21 @@ def export(request: HttpRequest) -> HttpResponse:
 def ordered(request: HttpRequest) -> HttpResponse:
     """The part of the page that changes while the background works; it asks for itself, without anybody's doing."""
     return render(request, "team/_trail_exports.html", _ordered(request))
+
+
+@page(Permission.TRAIL_VIEW)
+@require_safe
+def checkpoint(request: HttpRequest) -> HttpResponse:
+    """The newest signed checkpoint: whoever keeps it can prove later that nothing before it was changed."""
+    if (note := checkpoint_note()) is None:
+        raise NotYet(
+            "Das Protokoll ist noch nicht versiegelt; das geschieht jede Minute. Versuchen Sie es gleich noch einmal."
+        )
+    record_event("trail.checkpoint_fetched", sha256=sha256(note.encode()).hexdigest())
+    response = HttpResponse(note, content_type="text/plain; charset=utf-8")
+    name = f"pruefpunkt-{timezone.localtime():%Y-%m-%d-%H%M}.txt"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
 @page(Permission.TRAIL_EXPORT, fresh=True)
@@ -75,3 +98,11 @@ def fetch(request: HttpRequest, pk: object) -> HttpResponse:
 def _ordered(request: HttpRequest) -> dict[str, object]:
     found = exports_of(request.person.id)  # type: ignore[attr-defined]
     return {"exports": found, "is_waiting": any(each.state == ExportState.WAITING for each in found)}
+
+
+def _seal() -> dict[str, object]:
+    """The newest checkpoint, for the eye. One that is not valid is not shown as if it were."""
+    try:
+        return {"head": head(), "key": trail_key().public.hex()}
+    except CheckpointError as wrong:
+        return {"wrong": str(wrong)}

@@ -22,6 +22,7 @@ from dentatool.kit.jobs import enqueue, job
 from dentatool.protection.access import Permission
 from dentatool.protection.access.standing import may
 from dentatool.protection.audit import Entry, record_event
+from dentatool.protection.audit.sealing import sealed_lines
 from dentatool.team.trail.finding import Wanted, entries_of
 from dentatool.team.trail.models import ExportState, TrailExport, TrailExportPart
 from dentatool.team.trail.words import people_of_laboratory, readable
@@ -84,6 +85,8 @@ def forget_exports() -> int:
 
 
 def _write(ordered: TrailExport, sink: "_Parts") -> ExportState:
+    if ordered.file_format == "siegel":
+        return _write_sealed(ordered, sink)
     people = people_of_laboratory()
     lines = _csv_lines if ordered.file_format == "csv" else _json_lines
     found = entries_of(ordered.wanted)[: MOST_ENTRIES + 1].iterator(_BATCH)
@@ -91,6 +94,19 @@ def _write(ordered: TrailExport, sink: "_Parts") -> ExportState:
         for line in lines(_counted(found, ordered), people):
             file.write(line)
     return ExportState.READY if ordered.state == ExportState.WAITING else ExportState(ordered.state)
+
+
+def _write_sealed(ordered: TrailExport, sink: "_Parts") -> ExportState:
+    """The whole trail to the letter, so that everything can be computed anew elsewhere. Sealed values are ciphertext."""
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive, archive.open(_inner_name(ordered), "w") as file:
+        for number, line in enumerate(sealed_lines()):
+            if number % _BATCH == 0 and not may(ordered.account_id, Permission.TRAIL_EXPORT):
+                return ExportState.REFUSED
+            if number > MOST_ENTRIES:
+                return ExportState.TOO_LARGE
+            ordered.entries = number  # the first line is about the file
+            file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+    return ExportState.READY
 
 
 def _counted(found: Iterator[Entry], ordered: TrailExport) -> Iterator[Entry]:
@@ -107,7 +123,8 @@ def _counted(found: Iterator[Entry], ordered: TrailExport) -> Iterator[Entry]:
 
 
 def _inner_name(ordered: TrailExport) -> str:
-    return f"protokoll-{timezone.localdate():%Y-%m-%d}.{ordered.file_format}"
+    ending = {"siegel": "siegel.jsonl"}.get(ordered.file_format, ordered.file_format)
+    return f"protokoll-{timezone.localdate():%Y-%m-%d}.{ending}"
 
 
 def _csv_lines(entries: Iterator[Entry], people: dict[UUID, str]) -> Iterator[bytes]:

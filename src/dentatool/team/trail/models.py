@@ -50,7 +50,9 @@ class TrailExport(Record):
 
     account = models.ForeignKey(Account, models.CASCADE, verbose_name="Person")
     wanted = models.JSONField("Filter", default=dict)
-    file_format = models.CharField("Format", max_length=5, choices=[("csv", "CSV"), ("jsonl", "JSON Lines")])
+    file_format = models.CharField(
+        "Format", max_length=6, choices=[("csv", "CSV"), ("jsonl", "JSON Lines"), ("siegel", "Versiegelt")]
+    )
     state = models.CharField("Stand", max_length=10, choices=ExportState.choices, default=ExportState.WAITING)
     entries = models.PositiveIntegerField("Einträge", default=0)
     sha256 = models.CharField("Prüfsumme (SHA-256)", max_length=64, blank=True)
