@@ -93,7 +93,7 @@ def test_numbers_have_no_gap_and_a_second_round_goes_on_where_the_first_ended(an
     assert checked(anna.lab_id).findings == []
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_no_entry_is_passed_over_while_everybody_writes(anna: Any, bert: Any) -> None:
     """Entries of transactions that begin early and commit late: much later than the slack, so that not it is what helps."""
     done = threading.Event()
@@ -195,7 +195,7 @@ def _one_tree_only(tree: UUID) -> Sealer:
     return one
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 def test_a_sealer_that_is_killed_between_any_two_statements_leaves_nothing_half_done(anna: Any) -> None:
     seal()
     for step in range(100):

@@ -45,13 +45,14 @@ BEGIN
             FROM names JOIN public.protection_platformevent p ON p.event = names.event AND p.at >= since::timestamptz
             WHERE NOT EXISTS (SELECT FROM public.protection_leaf f WHERE f.lab_id = own AND f.id = p.id)
             ORDER BY p.at, p.id LIMIT most -- at -infinity or far ahead was no program's doing: sealed, and no obstacle
-        ), made AS (
-            INSERT INTO public.protection_leaf AS f (id, lab_id, seq, day, what, content)
-            SELECT found.id, own, first - 1 + row_number() OVER (ORDER BY found.at, found.id),
-                   (found.at AT TIME ZONE 'UTC')::date, found.event, sha256(convert_to(told, 'UTF8'))
-            FROM found RETURNING f.seq, f.id, f.day, f.what, f.content)
-        SELECT made.seq, made.id, made.day, made.what::text, made.content, found.at
-        FROM made JOIN found ON found.id = made.id ORDER BY made.seq;
+        ), made AS MATERIALIZED (
+            SELECT first - 1 + row_number() OVER (ORDER BY found.at, found.id) AS seq, found.id, found.at,
+                   (found.at AT TIME ZONE 'UTC')::date AS day, found.event AS what, sha256(convert_to(told, 'UTF8')) AS content
+            FROM found
+        ), kept AS (
+            INSERT INTO public.protection_leaf (id, lab_id, seq, day, what, content)
+            SELECT made.id, own, made.seq, made.day, made.what, made.content FROM made)
+        SELECT made.seq, made.id, made.day, made.what::text, made.content, made.at FROM made ORDER BY made.seq;
     ELSE
         RETURN QUERY
         WITH found AS MATERIALIZED (
@@ -59,14 +60,15 @@ BEGIN
             FROM public.protection_entry e
             WHERE e.lab_id = own AND e.at >= since::timestamptz
               AND NOT EXISTS (SELECT FROM public.protection_leaf f WHERE f.lab_id = own AND f.id = e.id)
-            ORDER BY e.at, e.id LIMIT most
-        ), made AS (
-            INSERT INTO public.protection_leaf AS f (id, lab_id, seq, day, what, content)
-            SELECT found.id, own, first - 1 + row_number() OVER (ORDER BY found.at, found.id),
-                   (found.at AT TIME ZONE 'UTC')::date, found.what, sha256(convert_to(told, 'UTF8'))
-            FROM found RETURNING f.seq, f.id, f.day, f.what, f.content)
-        SELECT made.seq, made.id, made.day, made.what::text, made.content, found.at
-        FROM made JOIN found ON found.id = made.id ORDER BY made.seq;
+            ORDER BY e.at LIMIT most
+        ), made AS MATERIALIZED (
+            SELECT first - 1 + row_number() OVER (ORDER BY found.at, found.id) AS seq, found.id, found.at,
+                   (found.at AT TIME ZONE 'UTC')::date AS day, found.what AS what, sha256(convert_to(told, 'UTF8')) AS content
+            FROM found
+        ), kept AS (
+            INSERT INTO public.protection_leaf (id, lab_id, seq, day, what, content)
+            SELECT made.id, own, made.seq, made.day, made.what, made.content FROM made)
+        SELECT made.seq, made.id, made.day, made.what::text, made.content, made.at FROM made ORDER BY made.seq;
     END IF;
 END $$;
 
