@@ -322,7 +322,7 @@ $$;
 -- the platform's own (named by zeros). Looks from the last checkpoint on, by index, whatever the planner believes.
 CREATE OR REPLACE FUNCTION protection.door_unsealed_trails(slack interval) RETURNS TABLE (tree uuid, oldest timestamptz)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog
-SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off AS $$
 DECLARE
     since timestamptz;
 BEGIN

@@ -25,7 +25,7 @@ $$;
 CREATE OR REPLACE FUNCTION protection.seal_entries(first bigint, since text, most integer)
 RETURNS TABLE (seq bigint, id uuid, day date, what text, content bytea, at timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog
-SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off AS $$
 #variable_conflict use_column
 DECLARE
     own uuid := protection.lab();
