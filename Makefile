@@ -28,7 +28,7 @@ bench: setup ## Geschwindigkeit mit allem Schutz, im Verhältnis zu SQL von Hand
 soak: setup-dev ## Dauerprobe: Webserver 200-mal und PostgreSQL 50-mal abgeschossen, 100.000 Anfragen, jede Eingabe (über 1 h)
 	@DENTATOOL_SOAK=1 DENTATOOL_SOAK_KILLS=200 DENTATOOL_SOAK_DATABASE_KILLS=50 .venv/bin/python -m pytest \
 		tests/billing/test_killed_while_issuing.py tests/billing/test_killed_database.py \
-		tests/attack/test_atk_11_storm.py tests/pages/test_bad_input.py \
+		tests/attack/test_atk_11_storm.py tests/attack/test_atk_20_trail_tampering.py tests/pages/test_bad_input.py \
 		tests/attack/test_atk_33_known_or_unknown.py tests/attack/test_password_guessing.py \
 		tests/attack/test_password_guessing_served.py \
 		tests/api/test_described.py tests/operations/backup
