@@ -98,7 +98,8 @@ def _create(options: argparse.Namespace) -> int:
     from dentatool.operations.backup.chain import FULL, INCREMENTAL  # noqa: PLC0415
 
     setup, places = _here()
-    _made(setup, places, FULL if options.full or not can_increment(setup) else INCREMENTAL)
+    with setup.one_at_a_time():
+        _made(setup, places, FULL if options.full or not can_increment(setup) else INCREMENTAL)
     return 0
 
 
@@ -182,7 +183,8 @@ def _prune(options: argparse.Namespace) -> int:
     from dentatool.operations.backup.pruning import prune  # noqa: PLC0415
 
     setup, _places = _here()
-    say(f"{prune(setup.chain, datetime.now(UTC))} Dateien gelöscht, die keine Generation mehr braucht.")
+    with setup.one_at_a_time():
+        say(f"{prune(setup.chain, datetime.now(UTC))} Dateien gelöscht, die keine Generation mehr braucht.")
     return 0
 
 
@@ -207,7 +209,8 @@ def _drilled(setup: "Setup", places: "Places", identities: list[Any]) -> int:
 
     known = json.loads((setup.var / "secrets" / "database.json").read_text())
     name = os.environ.get("DENTATOOL_DB_NAME", known["name"])
-    seen = drill(setup, places, name, identities, _samples_of(setup.var, known), tell=say)
+    with setup.one_at_a_time():  # the scratch folder too is for one
+        seen = drill(setup, places, name, identities, _samples_of(setup.var, known), tell=say)
     remember(setup.var, "drill", passed=seen.passed, seconds=seen.seconds, tables=seen.tables, rows=seen.rows)
     outcome = {"count": seen.tables, "result": "bestanden" if seen.passed else "gescheitert"}
     note("backup_drill", outcome | ({"what": seen.wrong[0][:200]} if seen.wrong else {}))
@@ -269,11 +272,12 @@ def _nightly(options: argparse.Namespace) -> int:
 
     os.nice(10)
     setup, places = _here()
-    now = datetime.now(UTC)
-    kind = next_kind(setup.chain.entries(), now)
-    if kind is not None:
-        _made(setup, places, kind if can_increment(setup) else FULL)
-    prune(setup.chain, now)
+    with setup.one_at_a_time():
+        now = datetime.now(UTC)
+        kind = next_kind(setup.chain.entries(), now)
+        if kind is not None:
+            _made(setup, places, kind if can_increment(setup) else FULL)
+        prune(setup.chain, now)
     code = _verified(setup)
     if setup.keyring.drills:
         code = _drilled(setup, places, setup.keyring.drill_identities()) or code

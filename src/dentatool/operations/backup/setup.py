@@ -1,6 +1,9 @@
 """What this installation says about its backups: where to, since when, with which keys."""
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +28,13 @@ class Setup:
     def memory(self) -> Path:
         """What this machine remembers of its backups: head, recipients, protocols. No private key but the drill's."""
         return self.var / "backup"
+
+    @contextmanager
+    def one_at_a_time(self) -> Iterator[None]:
+        """Backups and deletion wait for each other: what a backup in the making needs is known only when it is done."""
+        with open(os.open(self.memory / "making", os.O_RDWR | os.O_CREAT, 0o600)) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
 
 def is_wanted() -> bool:
