@@ -187,7 +187,7 @@ def test_a_pass_that_may_only_read_writes_nothing(anna, hers):
 def test_documents_and_times_arrive_as_they_are(anna):
     facts = {"a": None, "b": [1, "zwei", {"ü": True}]}
     with anna.at_work():
-        job = Job(name="prüfen", facts=facts)
+        job = Job(name="prüfen", facts=facts, actor_id=anna.owner.id)
         write_together([job])
     with anna.at_work():
         stored = Job.objects.get(pk=job.pk)
