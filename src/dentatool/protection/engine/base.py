@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import psycopg
+from django.db.backends import utils
 from django.db.backends.postgresql import base, features
 from psycopg.adapt import AdaptersMap
 from psycopg.pq import Format
@@ -17,8 +18,14 @@ class DatabaseFeatures(features.DatabaseFeatures):
     allows_group_by_selected_pks = False
 
 
+class CursorWrapper(utils.CursorWrapper):
+    """Closing a cursor that reads in blocks asks the database too; a lost connection is told as everywhere else."""
+
+    WRAP_ERROR_ATTRS = utils.CursorWrapper.WRAP_ERROR_ATTRS | {"close"}
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's PostgreSQL backend with that one difference, and times read in C.
+    """Django's PostgreSQL backend with these two differences, and times read in C.
 
     Each record carries two times. Django reads each in Python, to give it a time zone; with UTC on
     both sides (TIME_ZONE of the database unset) psycopg's own reader in C gives the same.
@@ -36,6 +43,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         link = super().get_new_connection(conn_params)
         _keep_statements_from_being_exchanged(link)
         return link
+
+    def make_cursor(self, cursor: Any) -> CursorWrapper:
+        return CursorWrapper(cursor, self)
 
     def create_cursor(self, name: str | None = None) -> Any:
         if self.timezone != UTC:
