@@ -110,7 +110,10 @@ def test_anna_and_bert_never_meet_while_everything_breaks(
             thread.join()
 
     assert wrong == []
-    assert set(seen) <= {200, 404, 409, 422, 503}, (seen, [line[:3000] for line in server.lines() if "Traceback" in line][-3:])
+    assert set(seen) <= {200, 404, 409, 422, 503}, (
+        seen,
+        [line[:3000] for line in server.lines() if "Traceback" in line][-3:],
+    )
     assert seen[200] > REQUESTS / 2 and seen[503] >= 10, seen
     assert chaos.done["killed"] >= 10 and chaos.done["cancelled while waiting"] >= 1, chaos.done
     _all_is_well_again(server, superuser, both, sessions)

@@ -13,7 +13,7 @@ def test_a_connection_lost_while_rows_are_read_in_blocks_is_told_as_any_other(an
         for number in ("71", "72", "73"):
             Practice.objects.create(customer_number=number, name="Praxis am Markt")
 
-    with pytest.raises(OperationalError), anna.at_work():  # noqa: PT012
+    with pytest.raises(OperationalError), anna.at_work():
         rows = Practice.objects.iterator(chunk_size=1)
         next(rows)
         superuser.execute("select pg_terminate_backend(%s)", [connection.connection.info.backend_pid])
