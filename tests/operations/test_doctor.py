@@ -84,11 +84,12 @@ def test_whether_published_passwords_are_looked_up_is_told(var: Path, post_offic
             "revoke create on schema public from dentatool_app",
             WRONG,
         ),
-        (
+        pytest.param(
             "Rolle der Anwendung",
             "grant dentatool_doors to dentatool_app",
             "revoke dentatool_doors from dentatool_app",
             WRONG,
+            marks=pytest.mark.alone,  # roles belong to the whole server, and other tests look at them
         ),
         (
             "Härtung",
@@ -108,11 +109,12 @@ def test_whether_published_passwords_are_looked_up_is_told(var: Path, post_offic
             "revoke insert on protection_account from dentatool_backup",
             WRONG,
         ),
-        (
+        pytest.param(
             "Rolle der Sicherung",
             "alter role dentatool_backup nobypassrls",
             "alter role dentatool_backup bypassrls",
             WARNING,
+            marks=pytest.mark.alone,  # roles belong to the whole server, and other tests look at them
         ),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from harness.backed_up import Installation
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 
 
 def test_from_the_key_to_the_drill_and_back(installation: Installation) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from harness.backed_up import Installation
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 
 MORE = """
 from dentatool.project.instance import start_django

@@ -17,8 +17,9 @@ NEW_PRACTICE = "/praxen/neu/"
 
 
 @pytest.fixture
-def office(browser_page, anna, live_server_url):
+def office(browser_page, anna, live_server_url, superuser):
     """The office at the browser, under a clock of the test's own."""
+    superuser.execute("delete from protection_attempt")  # of other tests: all share one network
     enter(browser_page, anna, live_server_url)
     browser_page.clock.install()
     return browser_page
