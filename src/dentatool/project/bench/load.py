@@ -49,7 +49,8 @@ _PART_OF = {
     "billing_invoiceline": "t.rank <= 2",
     "protection_entry": "t.what = 'orders_order' and t.action = 'insert'",
 }
-_NOT_COPIED = {"protection_session", "protection_labkey"}
+# Sessions and keys are each laboratory's own; nothing is sealed here, no worker runs.
+_NOT_COPIED = {"protection_session", "protection_labkey", "protection_leaf", "protection_checkpoint"}
 
 
 @dataclass(frozen=True, slots=True)
