@@ -145,6 +145,11 @@ class Call:
         except IntegrityError:
             raise Unfitting({WHOLE: [_TWICE]}) from None
 
+    def change(self, found: QuerySet[Any], pk: UUID, form: Callable[..., Any]) -> Any:
+        """Save what was sent into a record that is there. Raises what `locked` and `save` raise."""
+        record = self.locked(found, pk)
+        return self.save(lambda data: form(data, instance=record))
+
 
 OPERATIONS: list[Operation] = []
 

@@ -59,8 +59,7 @@ def patient(call: Call, pk: UUID) -> Patient:
     takes=Body("PatientChange", PatientForm, is_change=True), gives=PATIENT,
 )  # fmt: skip
 def patient_change(call: Call, pk: UUID) -> Patient:
-    record = call.locked(Patient.objects.all(), pk)
-    return _patient(call.save(lambda data: PatientForm(data, instance=record)).pk)
+    return _patient(call.change(Patient.objects.all(), pk, PatientForm).pk)
 
 
 def _patient(pk: UUID) -> Patient:

@@ -1,6 +1,5 @@
 """Practices, their dentists and location numbers."""
 
-from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -51,7 +50,7 @@ def practice(call: Call, pk: UUID) -> Practice:
 
 @operation("PATCH", "practices/{pk}", CHANGE, "Praxis ändern", takes=_PRACTICE, gives=PRACTICE)
 def practice_change(call: Call, pk: UUID) -> Practice:
-    return _practice(_changed(call, Practice.objects.all(), pk, PracticeForm).pk)
+    return _practice(call.change(Practice.objects.all(), pk, PracticeForm).pk)
 
 
 @operation(
@@ -77,7 +76,7 @@ def dentist(call: Call, pk: UUID) -> Dentist:
 
 @operation("PATCH", "dentists/{pk}", CHANGE, "Behandler ändern", takes=_DENTIST, gives=DENTIST)
 def dentist_change(call: Call, pk: UUID) -> Dentist:
-    return _dentist(_changed(call, Dentist.objects.all(), pk, DentistForm).pk)
+    return _dentist(call.change(Dentist.objects.all(), pk, DentistForm).pk)
 
 
 @operation(
@@ -110,8 +109,3 @@ def _practice(pk: UUID) -> Practice:
 
 def _dentist(pk: UUID) -> Dentist:
     return get_object_or_404(Dentist, pk=pk)
-
-
-def _changed(call: Call, found: QuerySet[Any], pk: UUID, form: Any) -> Any:
-    record = call.locked(found, pk)
-    return call.save(lambda data: form(data, instance=record))

@@ -161,8 +161,7 @@ def article(call: Call, pk: UUID) -> Article:
     takes=Body("ArticleChange", ArticleForm, is_change=True), gives=ARTICLE,
 )  # fmt: skip
 def article_change(call: Call, pk: UUID) -> Article:
-    record = call.locked(Article.objects.all(), pk)
-    return _article(call.save(lambda data: ArticleForm(data, instance=record)).pk)
+    return _article(call.change(Article.objects.all(), pk, ArticleForm).pk)
 
 
 @operation("GET", "chains", LOOK, "Leistungsketten auflisten", gives=ListOf(CHAIN), query={"active": flag()})
