@@ -63,6 +63,11 @@ def settle_on_server(var: Path, server: str) -> None:
         write_secret(file, json.dumps({**known, "server": server}, indent=2))
 
 
+def superuser_password(var: Path) -> str:
+    """Of the embedded server."""
+    return (var / "secrets" / "superuser.key").read_text().strip()
+
+
 def ensure_file(file: Path, make: Callable[[], str]) -> str:
     """The content of a secret file, made first if it is missing. Others may not read it."""
     if not file.exists():

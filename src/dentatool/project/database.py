@@ -13,7 +13,7 @@ from dentatool.operations.cluster import Cluster, ensure_roles
 from dentatool.operations.cluster.places import PORT
 from dentatool.operations.cluster.server import SUPERUSER
 from dentatool.operations.cluster.tuning import ARCHIVING
-from dentatool.operations.secrets import ensure_database_file, ensure_secrets, settle_on_server
+from dentatool.operations.secrets import ensure_database_file, ensure_secrets, settle_on_server, superuser_password
 from dentatool.project.console import Failure, say
 from dentatool.project.instance import Instance
 
@@ -43,7 +43,7 @@ class Database:
         self._cluster = cluster = Cluster(var / "postgres", tell=self._tell, further=further)
         if cluster.places.moved:
             say(f"  ! {var} ist für die Kennung der Datenbank nicht erreichbar: Daten in {cluster.places.home}")
-        password = (var / "secrets" / "superuser.key").read_text().strip()
+        password = superuser_password(var)
         if not cluster.is_founded:
             cluster.found(password)
         ensure_database_file(var, host=cluster.host, port=PORT, name=NAME)

@@ -79,6 +79,7 @@ def _laboratory(options: argparse.Namespace, to: datetime | None) -> int:
     from dentatool.operations.backup.drilling import scratch  # noqa: PLC0415
     from dentatool.operations.backup.one_laboratory import bring_back, german_name, missing_rows  # noqa: PLC0415
     from dentatool.operations.cluster.server import SUPERUSER  # noqa: PLC0415
+    from dentatool.operations.secrets import superuser_password  # noqa: PLC0415
 
     if options.lab not in all_laboratories():
         raise Failure(f"Ein Labor {options.lab} gibt es nicht. Alle zeigt: dentatool tenant list")
@@ -87,7 +88,7 @@ def _laboratory(options: argparse.Namespace, to: datetime | None) -> int:
     with scratch(var, "restore-lab") as folder:
         restored = _restored(options, to, folder)
         try:
-            password = (var / "secrets" / "superuser.key").read_text().strip()
+            password = superuser_password(var)
             with psycopg.connect(restored.dsn(SUPERUSER, password, name), autocommit=True) as source:
                 missing = missing_rows(source, options.lab)
                 for table, ids in missing.items():

@@ -122,11 +122,12 @@ def _superuser_dsn(instance: Instance, *, embedded: bool) -> str | None:
     from psycopg.conninfo import make_conninfo  # noqa: PLC0415
 
     from dentatool.operations.cluster.server import SUPERUSER  # noqa: PLC0415
+    from dentatool.operations.secrets import superuser_password  # noqa: PLC0415
 
     if not embedded:
         return instance.database_url
     place = settings.DATABASES["default"]
-    password = (instance.var / "secrets" / "superuser.key").read_text().strip()
+    password = superuser_password(instance.var)
     return make_conninfo(
         host=place["HOST"], port=place["PORT"], user=SUPERUSER, password=password, dbname=place["NAME"]
     )

@@ -35,7 +35,7 @@ class Signed:
 
 def sign_file(content: bytes, facts: dict[str, Any], key_file: Path) -> bytes:
     """The content with its signature behind it. Facts are plain JSON."""
-    key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(key_file.read_text().strip()))
+    key = private_key_in(key_file)
     told = {"sha256": hashlib.sha256(content).hexdigest(), "facts": facts, "key": _hex(key.public_key())}
     line = {**told, "signature": key.sign(_to_sign(told)).hex()}
     return content + _MARK + base64.b64encode(json.dumps(line).encode()) + b"\n"
@@ -65,7 +65,12 @@ def check_file(file: bytes, public_key: str) -> Signed:
 
 def public_key_of(key_file: Path) -> str:
     """The part of the key that anybody may have."""
-    return _hex(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(key_file.read_text().strip())).public_key())
+    return _hex(private_key_in(key_file).public_key())
+
+
+def private_key_in(key_file: Path) -> Ed25519PrivateKey:
+    """The key that a file holds, 32 bytes in hexadecimal. Raises FileNotFoundError, ValueError."""
+    return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(key_file.read_text().strip()))
 
 
 def _hex(key: Ed25519PublicKey) -> str:

@@ -20,7 +20,7 @@ from dentatool.operations.backup.segments import segment_at
 from dentatool.operations.backup.setup import Setup
 from dentatool.operations.cluster.places import PORT, Places
 from dentatool.operations.cluster.server import SUPERUSER
-from dentatool.operations.secrets import write_secret
+from dentatool.operations.secrets import superuser_password, write_secret
 
 _BLOCK = 512
 _FORERUNNER = "forerunner.json"
@@ -30,6 +30,8 @@ def create(setup: Setup, places: Places, kind: str, progress: Callable[[int], No
     """One backup, durable in the target with all segments it needs (PostgreSQL waits for those)."""
     memory = setup.memory
     known = _forerunner(setup) if kind == INCREMENTAL else None
+    if kind == INCREMENTAL and known is None:
+        raise BackupError("Es gibt keine Sicherung, auf der eine aufbauen könnte. Machen Sie eine volle: --full")
     if kind == FULL:
         setup.keyring.begin_generation()
     begun, catcher = datetime.now(UTC), ManifestCatcher(progress)
@@ -68,19 +70,17 @@ def create(setup: Setup, places: Places, kind: str, progress: Callable[[int], No
 
 def can_increment(setup: Setup) -> bool:
     """Whether the newest backup in the target is the one whose manifest is here."""
+    return _forerunner(setup) is not None
+
+
+def _forerunner(setup: Setup) -> dict[str, Any] | None:
     try:
-        number = json.loads((setup.memory / _FORERUNNER).read_text())["number"]
+        known: dict[str, Any] = json.loads((setup.memory / _FORERUNNER).read_text())
+        number = known["number"]
     except (FileNotFoundError, ValueError, KeyError):
-        return False
+        return None
     made = [entry for entry in setup.chain.entries() if entry.kind in BACKUPS]
-    return bool(made) and made[-1].number == number
-
-
-def _forerunner(setup: Setup) -> dict[str, Any]:
-    if not can_increment(setup):
-        raise BackupError("Es gibt keine Sicherung, auf der eine aufbauen könnte. Machen Sie eine volle: --full")
-    known: dict[str, Any] = json.loads((setup.memory / _FORERUNNER).read_text())
-    return known
+    return known if made and made[-1].number == number else None
 
 
 @contextmanager
@@ -97,10 +97,9 @@ def _streaming(
         ),
         *("--no-password", f"--host={places.socket}", f"--port={PORT}", f"--username={SUPERUSER}", *options),
     ]
-    password = (var / "secrets" / "superuser.key").read_text().strip()
     process = subprocess.Popen(
         command,
-        env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "PGPASSWORD": password},
+        env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "PGPASSWORD": superuser_password(var)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=errors,

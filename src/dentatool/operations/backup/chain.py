@@ -22,8 +22,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from dentatool.operations.backup import BackupError
+from dentatool.operations.backup.segments import is_segment, position_of
 from dentatool.operations.backup.target import Target, sync_folder
 from dentatool.operations.secrets import write_secret
+from dentatool.values.signed_file import private_key_in
 
 FULL, INCREMENTAL, WAL, PRUNE = "full", "incremental", "wal", "prune"
 BACKUPS = (FULL, INCREMENTAL)
@@ -53,6 +55,16 @@ class Entry:
     def file(self) -> str:
         """The name of what it describes."""
         return f"{self.number:08}.age"
+
+    @property
+    def position(self) -> int | None:
+        """The place of a segment in the log; None for all else."""
+        return position_of(name) if self.kind == WAL and is_segment(name := self.facts["name"]) else None
+
+    @property
+    def needed(self) -> range:
+        """The places of all segments that a backup needs to become consistent."""
+        return range(position_of(self.facts["wal_first"]), position_of(self.facts["wal_last"]) + 1)
 
     def signed(self, key: Ed25519PrivateKey) -> bytes:
         """As it stands in the target."""
@@ -200,9 +212,7 @@ class Chain:
 def signing_key(var: Path) -> Ed25519PrivateKey:
     """The installation's own; without it nothing was set up here."""
     try:
-        return Ed25519PrivateKey.from_private_bytes(
-            bytes.fromhex((var / "secrets" / "signing.key").read_text().strip())
-        )
+        return private_key_in(var / "secrets" / "signing.key")
     except (FileNotFoundError, ValueError) as error:
         raise BackupError(f"Der Unterschriftsschlüssel in {var / 'secrets'} fehlt oder ist unbrauchbar.") from error
 

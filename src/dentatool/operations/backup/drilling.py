@@ -24,7 +24,7 @@ from dentatool.operations.backup.setup import Setup
 from dentatool.operations.cluster import Cluster
 from dentatool.operations.cluster.places import PORT, Places
 from dentatool.operations.cluster.server import SUPERUSER
-from dentatool.operations.secrets import write_secret
+from dentatool.operations.secrets import superuser_password, write_secret
 
 _ARCHIVED_WITHIN_S = 120.0
 _TRIES = 5
@@ -61,7 +61,7 @@ def drill(
 ) -> Protocol:  # fmt: skip
     """Restore, compare, open samples with the installation's keys, time it, keep the protocol in var/backup/drills."""
     begun, clock = datetime.now(UTC), time.monotonic()
-    password = (setup.var / "secrets" / "superuser.key").read_text().strip()
+    password = superuser_password(setup.var)
     living = psycopg.conninfo.make_conninfo(
         host=str(places.socket), port=PORT, user=SUPERUSER, password=password, dbname=name
     )

@@ -9,7 +9,6 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from dentatool.operations.backup.chain import BACKUPS, FULL, INCREMENTAL, PRUNE, WAL, Entry
-from dentatool.operations.backup.segments import is_segment, position_of
 
 DAYS, WEEKS, MONTHS = 7, 4, 12
 NIGHT = time(2, 30)
@@ -54,13 +53,12 @@ def may_go(entries: Sequence[Entry], now: datetime) -> set[int]:
         while (parent := made[number].facts["parent"]) is not None and parent in made:
             kept.add(parent)
             number = parent
-    needed = {position for number in kept for position in _range(made[number])}
-    since = position_of(made[first.number].facts["wal_first"])
+    needed = {position for number in kept for position in made[number].needed}
+    since = first.needed.start
     gone = set(made) - kept
     for entry in entries:
-        if entry.kind == WAL and is_segment(entry.facts["name"]):
-            position = position_of(entry.facts["name"])
-            if position < since and position not in needed:
+        if entry.position is not None:
+            if entry.position < since and entry.position not in needed:
                 gone.add(entry.number)
         elif entry.kind == WAL and entry.facts["name"].endswith(".backup") and entry.number < first.number:
             gone.add(entry.number)  # a label: told again in the backup itself
@@ -84,7 +82,3 @@ def _newest_of(full: Iterable[Entry], most: int, period: Callable[[datetime], Ha
     for entry in sorted(full, key=lambda entry: entry.number):
         last[period(ended(entry).astimezone(BERLIN))] = entry
     return {entry.number for entry in sorted(last.values(), key=lambda entry: entry.number)[-most:]}
-
-
-def _range(entry: Entry) -> range:
-    return range(position_of(entry.facts["wal_first"]), position_of(entry.facts["wal_last"]) + 1)

@@ -7,7 +7,7 @@ from datetime import datetime
 from dentatool.operations.backup import BackupError
 from dentatool.operations.backup.chain import BACKUPS, WAL, Entry
 from dentatool.operations.backup.generations import BERLIN, ended
-from dentatool.operations.backup.segments import is_segment, position_of
+from dentatool.operations.backup.segments import position_of
 
 
 class NotRestorable(BackupError):
@@ -33,8 +33,8 @@ def plan(entries: Sequence[Entry], to: datetime | None) -> Plan:
     made = {entry.number: entry for entry in entries if entry.kind in BACKUPS}
     segments: dict[int, list[Entry]] = {}
     for entry in entries:
-        if entry.kind == WAL and is_segment(entry.facts["name"]):
-            segments.setdefault(position_of(entry.facts["name"]), []).append(entry)
+        if entry.position is not None:
+            segments.setdefault(entry.position, []).append(entry)
     others = [entry for entry in entries if entry.kind == WAL and entry.facts["name"].endswith(".history")]
     whole = {number: found for number in made if (found := _from(made, segments, number)) is not None}
     if not whole:
@@ -61,11 +61,11 @@ def _from(made: Mapping[int, Entry], segments: Mapping[int, list[Entry]], number
             return None
         line.append(at := made[parent])
     newest = made[number]
-    position, run = position_of(newest.facts["wal_first"]), list[Entry]()
+    position, run = newest.needed.start, list[Entry]()
     while position in segments:
         run += segments[position]
         position += 1
-    if position <= position_of(newest.facts["wal_last"]):
+    if position < newest.needed.stop:
         return None
     return Plan(tuple(reversed(line)), tuple(run), max(ended(newest), *(_until(entry) for entry in run)))
 
@@ -74,7 +74,7 @@ def _cut(found: Plan, others: Sequence[Entry], to: datetime | None) -> Plan:
     """No segment more than needed: up to the first that was finished after the moment."""
     if to is None:
         return Plan(found.backups, (*others, *found.wal), found.reach)
-    least = position_of(found.backups[-1].facts["wal_last"])
+    least = found.backups[-1].needed.stop - 1
     enough = min(
         position_of(entry.facts["name"]) for entry in found.wal if _until(entry) >= to or _until(entry) == found.reach
     )

@@ -23,12 +23,13 @@ from dentatool.operations.backup import BackupError
 from dentatool.operations.backup.chain import Entry
 from dentatool.operations.backup.planning import Plan, plan
 from dentatool.operations.backup.sealing import Counted, unseal
-from dentatool.operations.backup.segments import is_segment, position_of, segment_at
+from dentatool.operations.backup.segments import position_of, segment_at
 from dentatool.operations.backup.setup import Setup
 from dentatool.operations.cluster import Cluster, ClusterError
 from dentatool.operations.cluster.account import becoming
 from dentatool.operations.cluster.places import Places
 from dentatool.operations.cluster.server import SUPERUSER
+from dentatool.operations.secrets import superuser_password
 
 _TOO_SHORT = "recovery ended before configured recovery target was reached"
 
@@ -46,10 +47,11 @@ def restore(
     instance: str = "", tell: Callable[[str], None] = lambda _: None,
 ) -> Cluster:  # fmt: skip
     """The restored server, running on a socket of its own. The caller stops it."""
-    _require_ours(setup, instance)
+    entries = setup.chain.entries()
+    _require_ours(setup, entries, instance)
     _require_empty(into)
-    found = plan(setup.chain.entries(), wanted.to)
-    _tell_what_is_missing(setup, tell)
+    found = plan(entries, wanted.to)
+    _tell_what_is_missing(setup, entries, tell)
     into.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
     cluster = Cluster(into, tell=tell, further=_recovering(wanted), start_s=24 * 3600.0)
     try:
@@ -62,7 +64,7 @@ def restore(
     return cluster
 
 
-def _require_ours(setup: Setup, instance: str) -> None:
+def _require_ours(setup: Setup, entries: Sequence[Entry], instance: str) -> None:
     """The identity file says whose it is, and the newest entry must bear our signature."""
     ours = setup.chain.instance
     if instance and instance != ours:
@@ -70,7 +72,7 @@ def _require_ours(setup: Setup, instance: str) -> None:
             "Die Schlüsseldatei gehört zu einer anderen Installation als die Schlüssel in"
             f" {setup.var / 'secrets'} ({instance[:12]} statt {ours[:12]}). Nichts wurde angerührt."
         )
-    if not setup.chain.entries():
+    if not entries:
         some = any(name.endswith(".json") for name in setup.target.names())
         raise BackupError(
             f"Die Sicherungen in {setup.target} stammen von einer anderen Installation. Nichts wurde angerührt."
@@ -84,9 +86,9 @@ def _require_empty(into: Path) -> None:
         raise BackupError(f"{into} ist nicht leer. Nennen Sie einen neuen oder leeren Ordner.")
 
 
-def _tell_what_is_missing(setup: Setup, tell: Callable[[str], None]) -> None:
+def _tell_what_is_missing(setup: Setup, entries: Sequence[Entry], tell: Callable[[str], None]) -> None:
     head = setup.chain.head
-    newest = max(entry.number for entry in setup.chain.entries())
+    newest = max(entry.number for entry in entries)
     if head.number == 0:
         tell(
             "! Dieser Rechner weiß nicht, welche Sicherung die neueste war (var/backup fehlt): Vergleichen Sie die Zeit."
@@ -238,10 +240,9 @@ def _recover(cluster: Cluster, tell: Callable[[str], None]) -> bool:
 
 def _require_all_replayed(setup: Setup, cluster: Cluster, found: Plan) -> None:
     """PostgreSQL ends quietly at the first segment it cannot follow; that would be an older state than there is."""
-    password = (setup.var / "secrets" / "superuser.key").read_text().strip()
-    with psycopg.connect(cluster.dsn(SUPERUSER, password), autocommit=True) as link:
+    with psycopg.connect(cluster.dsn(SUPERUSER, superuser_password(setup.var)), autocommit=True) as link:
         ((arrived,),) = link.execute("select pg_last_wal_replay_lsn()::text").fetchall()
-    last = max(position_of(name) for entry in found.wal if is_segment(name := entry.facts["name"]))
+    last = max(entry.position for entry in found.wal if entry.position is not None)
     if position_of(segment_at(arrived, 1, before=True)) < last:
         raise BackupError(
             "Die Datenbank hat nicht alles eingespielt, was im Ziel liegt: Ein Protokollabschnitt schließt nicht an."

@@ -8,8 +8,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from dentatool.operations.backup.chain import BACKUPS, NOTHING, PRUNE, WAL, Chain, Entry, Untrue
-from dentatool.operations.backup.segments import is_segment, position_of
+from dentatool.operations.backup.chain import BACKUPS, NOTHING, PRUNE, Chain, Entry, Untrue
 from dentatool.operations.backup.target import Target
 
 _AGE = b"age-encryption.org/v1\n"
@@ -113,16 +112,11 @@ def _strangers(present: set[str], known: Mapping[int, Entry], last: int) -> Iter
 
 def _not_restorable(known: Mapping[int, Entry]) -> Iterator[Wrong]:
     """Each backup has its forerunners and every segment it needs to become consistent."""
-    segments = {
-        position_of(entry.facts["name"])
-        for entry in known.values()
-        if entry.kind == WAL and is_segment(entry.facts["name"])
-    }
+    segments = {entry.position for entry in known.values()}
     for entry in known.values():
         if entry.kind not in BACKUPS:
             continue
         if entry.facts["parent"] is not None and entry.facts["parent"] not in known:
             yield Wrong(entry.file, f"baut auf {entry.facts['parent']:08}.age auf, das fehlt")
-        needed = range(position_of(entry.facts["wal_first"]), position_of(entry.facts["wal_last"]) + 1)
-        if any(position not in segments for position in needed):
+        if any(position not in segments for position in entry.needed):
             yield Wrong(entry.file, "ist ohne die fehlenden Protokollabschnitte nicht einzuspielen")

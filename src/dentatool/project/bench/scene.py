@@ -16,6 +16,7 @@ import psycopg
 
 from dentatool.operations.cluster.places import PORT
 from dentatool.operations.cluster.server import SUPERUSER
+from dentatool.operations.secrets import superuser_password
 from dentatool.project.bench.client import connect
 from dentatool.project.console import Failure, say
 from dentatool.project.database import NAME, Database
@@ -76,7 +77,7 @@ class Scene:
 
     def superuser(self) -> psycopg.Connection:
         """For loading and for the plain tables: no policy binds this connection. Autocommit."""
-        password = (self.var / "secrets" / "superuser.key").read_text().strip()
+        password = superuser_password(self.var)
         return psycopg.connect(
             host=self.instance_host, port=PORT, user=SUPERUSER, password=password, dbname=NAME, autocommit=True
         )
