@@ -18,6 +18,7 @@ from dentatool.operations.cluster.tuning import DURABLE, THROWAWAY
 
 SUPERUSER = "postgres"
 _STOP_S = 60.0
+_LEFTOVERS_S, _STILL_HELD = 30.0, "shared memory block"
 
 
 class ClusterError(RuntimeError):
@@ -90,12 +91,15 @@ class Cluster:
     def start(self) -> None:
         """Start the server and return when it accepts connections."""
         self._clear_leftovers()
-        if self._attempt():
-            return
-        # After a kill -9 the old backends need a moment to notice; they hold the shared memory.
-        time.sleep(2)
-        if not self._attempt():
-            raise ClusterError(f"PostgreSQL startet nicht. Das Protokoll liegt in {self.places.log}:\n{self._reason()}")
+        ending, is_first = time.monotonic() + _LEFTOVERS_S, True
+        while not self._attempt():
+            if time.monotonic() > ending or not (is_first or _STILL_HELD in self._reason()):
+                raise ClusterError(
+                    f"PostgreSQL startet nicht. Das Protokoll liegt in {self.places.log}:\n{self._reason()}"
+                )
+            # After a kill -9 the old backends need a moment to notice, on a busy machine a long one.
+            is_first = False
+            time.sleep(2)
 
     def _attempt(self) -> bool:
         places = self.places
