@@ -248,7 +248,8 @@ def cut_the_tail(t: Tampering) -> int:
 def change_a_signature(t: Tampering) -> int:
     size = t.dice.choice(t.sizes)
     t.ask(
-        "update protection_checkpoint set signed = overlay(signed placing 'A' from length(signed) - 5)"
+        "update protection_checkpoint set signed = overlay(signed placing"
+        " case substr(signed, length(signed) - 5, 1) when 'A' then 'B' else 'A' end from length(signed) - 5)"
         " where lab_id = %s and size = %s",
         t.lab, size,
     )  # fmt: skip
