@@ -12,8 +12,8 @@ run: setup ## Einrichten, was fehlt, und DentaTool über TLS bereitstellen
 
 test: setup-dev ## Alle Tests (Chromium wird als root nachinstalliert, sonst gezählt übersprungen)
 	@.venv/bin/python .ci/browser.py
-	@.venv/bin/python -m pytest -n 2 --dist loadfile -m "not alone"; two_at_once=$$?; \
-		.venv/bin/python -m pytest -m alone && exit $$two_at_once
+	@.venv/bin/python -m pytest -n 3 --dist loadfile -m "not alone"; together=$$?; \
+		.venv/bin/python -m pytest -m alone && exit $$together
 
 check: setup-dev ## Format, Regeln, Typen, Schichten, Migrationen, Dokumentation
 	@.venv/bin/python .ci/check.py

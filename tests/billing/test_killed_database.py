@@ -37,7 +37,7 @@ UNCERTAIN = "Es ist ungewiss, ob gespeichert wurde"
 
 _TRUST = ssl._create_unverified_context()  # noqa: S323 - our own server, self-signed
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 
 
 @dataclass

@@ -28,7 +28,7 @@ DEADLINE_S = 120 + 20 * KILLS
 
 _TRUST = ssl._create_unverified_context()  # noqa: S323 - our own server, self-signed
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 
 
 class MortalServer:

@@ -13,7 +13,7 @@ import pytest
 
 from harness.installation import Run
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
