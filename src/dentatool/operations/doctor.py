@@ -22,6 +22,7 @@ from dentatool.operations.backup.memory import state
 from dentatool.operations.backup.setup import is_wanted
 from dentatool.operations.certificate import days_left
 from dentatool.operations.cluster.hardening import what_is_open
+from dentatool.operations.monitoring import heartbeat
 from dentatool.protection.published import Unusable, published_passwords
 
 GOOD, WARNING, WRONG = "gut", "warnung", "fehler"
@@ -55,7 +56,7 @@ class Finding:
 def examine(var: Path, *, production: bool) -> list[Finding]:
     """Files, disk, certificate, then the database in the app's own role."""
     findings = [*_secrets(var), _disk(var), _certificate(var), _mail(), _published(production=production)]
-    findings.append(_backups(var, production=production))
+    findings += [_backups(var, production=production), _watched(var, production=production)]
     try:
         database = json.loads((var / "secrets" / "database.json").read_text())
     except (OSError, ValueError) as error:
@@ -158,6 +159,18 @@ def _backups(var: Path, *, production: bool) -> Finding:
     now = state(var)
     bad = WRONG if now.ok is False or (production and not is_wanted()) else WARNING
     return Finding("Sicherungen", GOOD if now.ok else bad, now.found, now.mend)
+
+
+def _watched(var: Path, *, production: bool) -> Finding:
+    """Whether somebody would hear of a fault, and whether the watch is awake."""
+    if not heartbeat.is_wanted():
+        found, mend = "niemand würde von einer Störung erfahren", "DENTATOOL_ALERT_TO=name@betreiber.example setzen"
+        return Finding("Überwachung", *((WRONG, found, mend) if production else (GOOD, "nicht eingerichtet")))
+    seen = heartbeat.last_look(var)
+    if seen is None or not heartbeat.is_awake(var):
+        when = "nie" if seen is None else f"zuletzt am {seen.astimezone():%d.%m.%Y um %H:%M Uhr}"
+        return Finding("Überwachung", WRONG, f"steht still: {when} nachgesehen", "„dentatool monitor watch“ starten")
+    return Finding("Überwachung", GOOD, f"sieht nach, zuletzt um {seen.astimezone():%H:%M} Uhr")
 
 
 def _role(app: psycopg.Connection) -> Finding:

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("audit", "Versiegelte Protokolle prüfen, Ereignisse der Plattform lesen"),
     "reviews": ("reviews", "Zugänge des Betreibers prüfen; Berichte von Zugangsprüfungen prüfen"),
     "doctor": ("diagnose", "Prüfen, was an dieser Installation nicht stimmt und wie es zu beheben ist"),
+    "monitor": ("monitor", "Störungen sehen und melden"),
     "manage": ("manage", "Ein Django-Kommando ausführen, etwa: dentatool manage check"),
 }
 

@@ -18,7 +18,8 @@ from dentatool.project.console import Failure
 from dentatool.project.instance import this_instance
 
 # They change nothing; `run` consists of other commands, each of which is noted by itself. `backup watch` begins before the
-# database, and `restore` must work where there is none; both note what they did.
+# database, and `restore` must work where there is none; both note what they did. The monitor tells of a database that is
+# away: who took a fault on stands in its own memory.
 READING = frozenset(
     {
         "run",
@@ -32,6 +33,7 @@ READING = frozenset(
         "reviews show",
     }
     | {"backup status", "backup list", "backup verify", "backup samples", "backup watch", "restore"}
+    | {"monitor watch", "monitor status", "monitor take"}
     | {"audit verify", "audit verify-export", "audit key"}  # verify notes what it finds
 )
 READING_DJANGO = frozenset(

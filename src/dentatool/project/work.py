@@ -3,7 +3,8 @@
 import argparse
 from threading import Event, Thread
 
-from dentatool.project.instance import start_django
+from dentatool.project.console import say
+from dentatool.project.instance import start_django, this_instance
 
 _LAST_ROUND_S = 10.0
 
@@ -16,12 +17,16 @@ def call(options: argparse.Namespace) -> int:
     """Work until stopped by SIGTERM or Ctrl-C."""
     start_django("worker")
     from dentatool.kit.jobs import work_forever  # noqa: PLC0415
+    from dentatool.operations.monitoring.heartbeat import is_wanted  # noqa: PLC0415
+    from dentatool.operations.monitoring.watching import guard  # noqa: PLC0415
     from dentatool.protection.audit.sealing import sealer  # noqa: PLC0415
 
     # In a thread of its own: a long job must not make the trail wait for its seal.
     stopping = Event()
     sealing = Thread(target=sealer().run, args=[stopping], name="sealer", daemon=True)
     sealing.start()
+    if is_wanted():
+        Thread(target=guard, args=[this_instance().var, stopping, say], name="guard", daemon=True).start()
     work_forever()
     stopping.set()
     sealing.join(_LAST_ROUND_S)

@@ -1,0 +1,103 @@
+"""The watch: look every minute, tell by mail, give a sign of life; and the dead man's switch for the watch itself."""
+
+import smtplib
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+from uuid import uuid4
+
+from dentatool.kit.post_office import PostOfficeError, compose, own_post_office
+from dentatool.operations.doctor import WRONG, Finding
+from dentatool.operations.monitoring.alerts import CANNOT_LOOK, Alert, Alerts
+from dentatool.operations.monitoring.heartbeat import STANDS_STILL, beat, last_look, recipients
+
+LOOK_S, LOOK_AGAIN_S = 60.0, 10.0
+RUNBOOK = "docs/runbooks/stoerungen.md"
+
+
+def watch(var: Path, examine: Callable[[], list[Finding]], stopping: Event, say: Callable[[str], None]) -> None:
+    """Look until told to stop. What was seen changed is looked at again soon, before it is told."""
+    while True:
+        unsettled = look(var, examine, say)
+        if stopping.wait(LOOK_AGAIN_S if unsettled else LOOK_S):
+            return
+
+
+def look(var: Path, examine: Callable[[], list[Finding]], say: Callable[[str], None]) -> bool:
+    """One look: find, remember, tell. Whether something is unsettled: seen or missed only once."""
+    try:
+        findings = examine()
+    except Exception as failure:
+        findings = [Finding(CANNOT_LOOK, WRONG, f"scheitert ({type(failure).__name__})", "dentatool doctor")]
+    alerts, now = Alerts(var), datetime.now(UTC)
+    known = alerts.look(findings, now)
+    news = [alert for alert in known if alert.is_over or alert.is_due(now)]
+    told = not news or _mail(news, known, say)
+    if news and told:
+        alerts.tell(news, now)
+    beat(var, say, silent=not told)
+    return any(alert.is_unsettled for alert in known)
+
+
+def guard(var: Path, stopping: Event, say: Callable[[str], None], every_s: float = 30.0) -> None:
+    """The dead man's switch, in the worker: tells once when the watch stands still, and when it goes on."""
+    begun, is_told = datetime.now(UTC), False
+    while not stopping.wait(every_s):
+        seen = max(last_look(var) or begun, begun)
+        still = datetime.now(UTC) - seen > STANDS_STILL
+        if still == is_told:
+            continue
+        subject = "Störung: Die Überwachung steht still" if still else "Behoben: Die Überwachung läuft wieder"
+        lines = [f"Letztes Lebenszeichen: {_spoken(seen)}.", f"Was zu tun ist: {RUNBOOK}, „Überwachung“."]
+        if _post(subject, lines, say):
+            is_told = still
+
+
+def _mail(news: list[Alert], known: list[Alert], say: Callable[[str], None]) -> bool:
+    over = [alert for alert in news if alert.is_over]
+    wrong = [alert for alert in news if not alert.is_over]
+    first, kind = (wrong or over)[0], "Störung" if wrong else "Behoben"
+    more = f" und {len(news) - 1} weitere" if len(news) > 1 else ""
+    lines: list[str] = []
+    for alert in wrong:
+        lines += [f"STÖRUNG: {alert.what}", f"  {alert.found}", f"  seit {_spoken(alert.since)}"]
+        lines += [f"  Was zu tun ist: {alert.mend}"] if alert.mend else []
+        lines += [f"  Mehr dazu: {RUNBOOK}, „{section(alert.what)}“", ""]
+    for alert in over:
+        lines += [f"BEHOBEN: {alert.what}", f"  war gestört seit {_spoken(alert.since)}", ""]
+    still = [alert.what for alert in known if alert.is_open and alert not in news]
+    lines += [f"Außerdem noch offen: {', '.join(still)}.", ""] if still else []
+    lines += [f"Übernehmen (dann wird nicht mehr erinnert): dentatool monitor take „{first.what}“"] if wrong else []
+    return _post(f"{kind}: {first.what}{more}", lines, say)
+
+
+def section(what: str) -> str:
+    """The section of the runbook that a fault belongs to."""
+    return "Datei" if what.startswith("Datei ") else what
+
+
+def _post(subject: str, lines: Iterable[str], say: Callable[[str], None]) -> bool:
+    """Straight to the mail server, past database and outbox, which may be what is broken. Whether anybody got it."""
+    say(f"{datetime.now(UTC):%d.%m. %H:%M} UTC {subject}")
+    reached, name = False, uuid4().hex
+    try:
+        if (office := own_post_office()) is None:
+            say("Kein Mailserver eingerichtet: Niemand erfährt davon per E-Mail.")
+            return False
+        for to in recipients():
+            try:
+                letter = compose(
+                    sender=office.sender, to=to, subject=f"DentaTool: {subject}", body="\n".join(lines), name=name
+                )
+                office.deliver(letter, to=to)
+                reached = True
+            except (OSError, smtplib.SMTPException, ValueError) as failure:
+                say(f"E-Mail nicht zugestellt ({type(failure).__name__}); nächster Versuch beim nächsten Rundgang.")
+    except PostOfficeError as unusable:
+        say(str(unusable))
+    return reached
+
+
+def _spoken(moment: datetime) -> str:
+    return f"{moment.astimezone():%d.%m.%Y, %H:%M} Uhr"

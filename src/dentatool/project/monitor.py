@@ -1,0 +1,70 @@
+"""dentatool monitor …: sees faults, tells them by mail, and tells when they are over."""
+
+import argparse
+import json
+import signal
+from dataclasses import asdict
+from datetime import datetime
+from threading import Event
+
+from dentatool.project.console import Failure, say
+from dentatool.project.instance import start_django, this_instance
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """One action each; `watch` is started by `dentatool run` once somebody is to be told."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="AKTION")
+    actions.add_parser("watch", help="Jede Minute nachsehen und Störungen per E-Mail melden")
+    status = actions.add_parser("status", help="Offene Störungen und das letzte Lebenszeichen")
+    status.add_argument("--json", action="store_true", help="für Programme")
+    take = actions.add_parser("take", help="Eine Störung übernehmen: an sie wird nicht mehr erinnert")
+    take.add_argument("what", metavar="STÖRUNG", help="wie in „monitor status“, etwa: Datenbank")
+    take.add_argument("--by", required=True, metavar="NAME", help="wer sie übernimmt")
+
+
+def call(options: argparse.Namespace) -> int:
+    """`status`: 0 only if the watch is awake and no fault is open."""
+    return {"watch": _watch, "status": _status, "take": _take}[options.action](options)
+
+
+def _watch(options: argparse.Namespace) -> int:
+    from dentatool.operations.monitoring.heartbeat import is_wanted  # noqa: PLC0415
+
+    if not is_wanted():
+        raise Failure("Niemand würde davon erfahren. Setzen Sie DENTATOOL_ALERT_TO oder DENTATOOL_HEARTBEAT_URL.")
+    start_django("app")
+    from dentatool.operations.doctor import examine  # noqa: PLC0415
+    from dentatool.operations.monitoring.watching import watch  # noqa: PLC0415
+
+    instance, stopping = this_instance(), Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    watch(instance.var, lambda: examine(instance.var, production=instance.mode == "production"), stopping, say)
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    from dentatool.operations.monitoring.alerts import Alerts  # noqa: PLC0415
+    from dentatool.operations.monitoring.heartbeat import is_awake, last_look  # noqa: PLC0415
+
+    var = this_instance().var
+    seen, alerts = last_look(var), [alert for alert in Alerts(var).all() if alert.is_open]
+    if options.json:
+        facts = {"last_look": seen, "awake": is_awake(var), "open": [asdict(alert) for alert in alerts]}
+        say(json.dumps(facts, default=datetime.isoformat, ensure_ascii=False, indent=2))
+    else:
+        when = "nie" if seen is None else f"am {seen.astimezone():%d.%m.%Y um %H:%M:%S Uhr}"
+        say(f"  {'✓' if is_awake(var) else '✗'} zuletzt nachgesehen: {when}")
+        for alert in alerts:
+            say(f"  ✗ {alert.what}: {alert.found} (seit {alert.since.astimezone():%d.%m.%Y, %H:%M} Uhr)")
+            say(f"      → {alert.mend}" + (f"; übernommen von {alert.taken}" if alert.taken else ""))
+    return 0 if is_awake(var) and not alerts else 1
+
+
+def _take(options: argparse.Namespace) -> int:
+    from dentatool.operations.monitoring.alerts import Alerts  # noqa: PLC0415
+
+    if not Alerts(this_instance().var).take(options.what, options.by):
+        raise Failure(f"Eine Störung „{options.what}“ gibt es nicht. Offen sind: dentatool monitor status")
+    say(f"„{options.what}“ ist übernommen von {options.by}.")
+    return 0

@@ -1,0 +1,205 @@
+"""The watch against a real mail server: what is told, to whom, and what happens when it cannot be told."""
+
+import os
+import re
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+from django.test import override_settings
+
+from dentatool.operations.doctor import GOOD, WRONG, Finding, examine
+from dentatool.operations.monitoring import heartbeat, watching
+from harness.smtp import PostOffice, in_settings
+
+CLARA, EMIL = "clara@betreiber.example", "emil@betreiber.example"
+FULL, ROOM = (
+    Finding("Datenträger", WRONG, "3 MB frei", "Schaffen Sie Platz."),
+    Finding("Datenträger", GOOD, "viel frei"),
+)
+REPOSITORY = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Clara and Emil are to be told; what the watch says on its terminal."""
+    monkeypatch.setenv("DENTATOOL_ALERT_TO", f"{CLARA}, {EMIL}")
+    return []
+
+
+@contextmanager
+def listener(certificate: Path) -> Iterator[tuple[str, list[str]]]:
+    """A real TLS server that waits for signs of life: its address, and the paths it was asked for."""
+    calls: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            calls.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"https://localhost:{server.server_address[1]}/ping/anna", calls
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def look(var: Path, told: list[str], *findings: Finding) -> bool:
+    return watching.look(var, lambda: list(findings), told.append)
+
+
+def test_a_lasting_fault_is_mailed_with_what_since_when_and_what_to_do_and_so_is_its_end(
+    tmp_path: Path, post_office: PostOffice, told: list[str]
+) -> None:
+    assert look(tmp_path, told, FULL) and post_office.letters == []
+    assert not look(tmp_path, told, FULL)
+
+    for somebody in (CLARA, EMIL):
+        (letter,) = post_office.to(somebody)
+        assert letter.subject == "DentaTool: Störung: Datenträger"
+        for part in (
+            "3 MB frei",
+            "seit ",
+            "Schaffen Sie Platz.",
+            "docs/runbooks/stoerungen.md, „Datenträger“",
+            "monitor take",
+        ):
+            assert part in letter.text
+
+    assert look(tmp_path, told, ROOM)
+    assert not look(tmp_path, told, ROOM)
+    assert [letter.subject for letter in post_office.to(CLARA)][1:] == ["DentaTool: Behoben: Datenträger"]
+
+
+def test_faults_that_come_together_are_one_letter(tmp_path: Path, post_office: PostOffice, told: list[str]) -> None:
+    clock = Finding("Uhr", WRONG, "9 s Abstand", "NTP")
+    for _ in range(2):
+        look(tmp_path, told, FULL, clock)
+
+    (letter,) = post_office.to(CLARA)
+    assert letter.subject == "DentaTool: Störung: Datenträger und 1 weitere"
+    assert "STÖRUNG: Uhr" in letter.text
+
+
+def test_a_mail_server_that_refuses_is_tried_again_and_nothing_is_forgotten(
+    tmp_path: Path, post_office: PostOffice, told: list[str]
+) -> None:
+    post_office.answer = "451 later"
+    for _ in range(3):
+        look(tmp_path, told, FULL)
+    assert post_office.letters == [] and "nicht zugestellt" in told[-1]
+
+    post_office.answer = "250 OK"
+    look(tmp_path, told, FULL)
+    assert len(post_office.to(CLARA)) == 1
+
+    post_office.answer = "451 later"
+    for _ in range(3):
+        look(tmp_path, told, ROOM)
+    post_office.answer = "250 OK"
+    look(tmp_path, told, ROOM)
+    assert [letter.subject for letter in post_office.to(CLARA)][1:] == ["DentaTool: Behoben: Datenträger"]
+
+
+def test_one_address_that_is_refused_does_not_keep_it_from_the_other(
+    tmp_path: Path, post_office: PostOffice, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DENTATOOL_ALERT_TO", f"keine adresse,{EMIL}")
+    for _ in range(3):
+        look(tmp_path, told, FULL)
+
+    assert len(post_office.to(EMIL)) == 1
+
+
+def test_that_it_cannot_look_is_itself_told(tmp_path: Path, post_office: PostOffice, told: list[str]) -> None:
+    def falls_over() -> list[Finding]:
+        raise RuntimeError("Frau Petra Sommer")
+
+    for _ in range(2):
+        watching.look(tmp_path, falls_over, told.append)
+
+    (letter,) = post_office.to(CLARA)
+    assert letter.subject == "DentaTool: Störung: Nachsehen"
+    assert "RuntimeError" in letter.text and "Sommer" not in letter.text
+
+
+def test_a_watch_that_stands_still_is_told_once_and_so_is_that_it_goes_on(
+    tmp_path: Path, post_office: PostOffice, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look(tmp_path, told, ROOM)
+    monkeypatch.setattr(watching, "STANDS_STILL", timedelta(seconds=1))
+    stopping = Event()
+    guard = Thread(target=watching.guard, args=[tmp_path, stopping, told.append, 0.05])
+    guard.start()
+    try:
+        post_office.wait_for(to=CLARA, subject="Die Überwachung steht still")
+        time.sleep(0.3)
+        look(tmp_path, told, ROOM)
+        post_office.wait_for(to=CLARA, subject="Die Überwachung läuft wieder")
+    finally:
+        stopping.set()
+        guard.join()
+
+    assert [letter.subject.split(": ")[1] for letter in post_office.to(CLARA)][:2] == ["Störung", "Behoben"]
+
+
+def test_the_doctor_sees_a_watch_that_nobody_set_up_stands_still_or_is_awake(
+    database: dict, post_office: PostOffice, told: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def found(*, production: bool = False) -> str:
+        (status,) = [each.status for each in examine(tmp_path, production=production) if each.what == "Überwachung"]
+        return status
+
+    assert found() == WRONG  # somebody is to be told, and nothing looks
+    look(tmp_path, told, ROOM)
+    assert found() == GOOD
+    hours_ago = (datetime.now(UTC) - timedelta(hours=2)).timestamp()
+    os.utime(tmp_path / "monitoring" / "heartbeat", (hours_ago, hours_ago))
+    assert found() == WRONG
+    monkeypatch.delenv("DENTATOOL_ALERT_TO")
+    assert (found(), found(production=True)) == (GOOD, WRONG)
+
+
+def test_every_fault_has_its_section_in_the_runbook(database: dict) -> None:
+    runbook = (REPOSITORY / watching.RUNBOOK).read_text()
+    sections = set(re.findall(r"^## (.+)$", runbook, re.MULTILINE))
+    findings = examine(Path(os.environ["DENTATOOL_VAR"]), production=True)
+
+    assert {watching.section(finding.what) for finding in findings} <= sections
+    assert {"Datenbank", "Nachsehen"} <= sections
+
+
+def test_the_sign_of_life_reaches_whoever_waits_for_it_and_stays_away_when_a_fault_cannot_be_told(
+    tmp_path: Path, post_office: PostOffice, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with listener(post_office.ca_file) as (address, calls):
+        monkeypatch.setenv("DENTATOOL_HEARTBEAT_URL", address)
+        look(tmp_path, told, ROOM)
+        assert calls == ["/ping/anna"]
+
+        post_office.answer = "451 later"
+        for _ in range(3):
+            look(tmp_path, told, FULL)
+        assert len(calls) == 2  # the first of the three had nothing to tell yet
+
+        with override_settings(**in_settings(post_office) | {"DENTATOOL_CA_FILE": ""}):
+            heartbeat.beat(tmp_path, told.append, silent=False)
+        monkeypatch.setenv("DENTATOOL_HEARTBEAT_URL", address.replace("https", "http"))
+        heartbeat.beat(tmp_path, told.append, silent=False)
+    assert len(calls) == 2  # neither to an unknown certificate nor without TLS
+    assert "nicht zugestellt" in told[-2] and "https://" in told[-1]
