@@ -2,8 +2,6 @@
 
 import http.server
 import socket
-import ssl
-import threading
 import time
 from contextlib import contextmanager
 
@@ -13,6 +11,7 @@ from django.test import override_settings
 from dentatool.protection import outgoing
 from dentatool.protection.outgoing import Blocked, Unanswered, checked, fetch
 from harness.smtp import new_certificate
+from harness.tls_site import tls_site
 
 INTERNAL = [
     "127.0.0.1", "127.8.9.1", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",  # noqa: S104
@@ -179,19 +178,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @contextmanager
 def serving(certificate):
     asked = []
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Noting", (Handler,), {"asked": asked}))
-    server.handle_error = lambda *_: None  # it was hung up on: that is what we want
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate)
-    server.socket = tls.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server.server_address[1], asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with tls_site(type("Noting", (Handler,), {"asked": asked}), certificate) as port:
+        yield port, asked
 
 
 @pytest.fixture

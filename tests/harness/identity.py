@@ -7,7 +7,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -27,6 +26,7 @@ from django.test import override_settings
 
 from harness.database import stop_group
 from harness.smtp import new_certificate, trusting
+from harness.tls_site import tls_site
 
 SECRET = "Geheimnis: ä/+="
 
@@ -207,20 +207,9 @@ def lying(file: Path) -> Iterator[LyingProvider]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that distrusts us hangs up
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate)
-    server.socket = tls.wrap_socket(server.socket, server_side=True)
-    told = LyingProvider(f"https://localhost:{server.server_address[1]}", certificate)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with tls_site(Handler, certificate) as port:
+        told = LyingProvider(f"https://localhost:{port}", certificate)
         yield told
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def _pem(key: rsa.RSAPrivateKey) -> bytes:
