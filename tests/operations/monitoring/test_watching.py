@@ -2,12 +2,11 @@
 
 import os
 import re
-import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from threading import Event, Thread
 
@@ -16,7 +15,9 @@ from django.test import override_settings
 
 from dentatool.operations.doctor import GOOD, WRONG, Finding, examine
 from dentatool.operations.monitoring import heartbeat, watching
+from dentatool.operations.monitoring.alerts import Alerts
 from harness.smtp import PostOffice, in_settings
+from harness.tls_site import tls_site
 
 CLARA, EMIL = "clara@betreiber.example", "emil@betreiber.example"
 FULL, ROOM = (
@@ -47,20 +48,12 @@ def listener(certificate: Path) -> Iterator[tuple[str, list[str]]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate)
-    server.socket = tls.wrap_socket(server.socket, server_side=True)
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"https://localhost:{server.server_address[1]}/ping/anna", calls
-    finally:
-        server.shutdown()
-        server.server_close()
+    with tls_site(Handler, certificate) as port, override_settings(DENTATOOL_OIDC_PRIVATE_HOSTS=[f"localhost:{port}"]):
+        yield f"https://localhost:{port}/ping/anna", calls
 
 
 def look(var: Path, told: list[str], *findings: Finding) -> bool:
-    return watching.look(var, lambda: list(findings), told.append)
+    return watching.look(Alerts(var), lambda: list(findings), told.append)
 
 
 def test_a_lasting_fault_is_mailed_with_what_since_when_and_what_to_do_and_so_is_its_end(
@@ -131,11 +124,48 @@ def test_that_it_cannot_look_is_itself_told(tmp_path: Path, post_office: PostOff
         raise RuntimeError("Frau Petra Sommer")
 
     for _ in range(2):
-        watching.look(tmp_path, falls_over, told.append)
+        watching.look(Alerts(tmp_path), falls_over, told.append)
 
     (letter,) = post_office.to(CLARA)
     assert letter.subject == "DentaTool: Störung: Nachsehen"
     assert "RuntimeError" in letter.text and "Sommer" not in letter.text
+
+
+def test_a_fault_is_told_once_even_where_nothing_can_be_written(
+    tmp_path: Path, post_office: PostOffice, told: list[str]
+) -> None:
+    alerts = Alerts(tmp_path)
+    in_the_way = alerts.folder / "alerts.json"
+    in_the_way.mkdir(parents=True)
+    for _ in range(4):
+        watching.look(alerts, lambda: [FULL], told.append)
+    assert len(post_office.to(CLARA)) == 1
+
+    in_the_way.rmdir()
+    for _ in range(2):
+        watching.look(alerts, lambda: [ROOM], told.append)
+    assert [letter.subject for letter in post_office.to(CLARA)][1:] == ["DentaTool: Behoben: Datenträger"]
+    assert in_the_way.read_text() == "[]"
+
+
+def test_the_watch_does_not_die_of_what_it_watches(
+    tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "LOOK_AGAIN_S", 0.02)
+    (tmp_path / "monitoring").write_text("in the way")
+    stopping = Event()
+    watch = Thread(target=watching.watch, args=[tmp_path, lambda: [ROOM], stopping, told.append])
+    watch.start()
+    try:
+        while len(told) < 3:
+            time.sleep(0.01)
+        assert set(told) == {"Die Überwachung ist gestört (FileExistsError)."}
+        (tmp_path / "monitoring").unlink()
+        while heartbeat.last_look(tmp_path) is None:
+            time.sleep(0.01)
+    finally:
+        stopping.set()
+        watch.join()
 
 
 def test_a_watch_that_stands_still_is_told_once_and_so_is_that_it_goes_on(

@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -53,10 +53,15 @@ class Alert:
 
 
 class Alerts:
-    """The alerts of an installation. Everything is done under a lock: a person takes one on while the watch goes on."""
+    """The alerts of an installation. Everything is done under a lock: a person takes one on while the watch goes on.
+
+    What cannot be written is remembered here until it can be: a full disk is a fault to be told, too.
+    """
 
     def __init__(self, var: Path) -> None:
+        self.var = var
         self.folder = var / "monitoring"
+        self._unwritten: dict[str, Alert] | None = None
 
     def look(self, findings: Iterable[Finding], now: datetime) -> list[Alert]:
         """Take in what was found just now; all alerts, the newest last."""
@@ -104,15 +109,20 @@ class Alerts:
 
     def _read(self) -> dict[str, Alert]:
         """An unreadable memory is none: what is wrong now is seen again by the next look."""
+        if self._unwritten is not None:
+            return dict(self._unwritten)
         try:
             rows = json.loads((self.folder / "alerts.json").read_text())
             return {row["what"]: _alert(row) for row in rows}
-        except (FileNotFoundError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError):
             return {}
 
     def _write(self, known: dict[str, Alert]) -> None:
         rows = [asdict(alert) for alert in known.values()]
-        write_secret(self.folder / "alerts.json", json.dumps(rows, default=datetime.isoformat))
+        self._unwritten = known
+        with suppress(OSError):
+            write_secret(self.folder / "alerts.json", json.dumps(rows, default=datetime.isoformat))
+            self._unwritten = None
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -1,17 +1,14 @@
 """Whom a fault is told, and the sign of life that the watch gives after each look."""
 
 import os
-import ssl
-import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from django.conf import settings
+from dentatool.protection.outgoing import Blocked, Unanswered, fetch
 
 STANDS_STILL = timedelta(minutes=4)
 _TO, _ELSEWHERE = "DENTATOOL_ALERT_TO", "DENTATOOL_HEARTBEAT_URL"
-_ANSWER_S = 10.0
 
 
 def recipients() -> list[str]:
@@ -28,7 +25,7 @@ def last_look(var: Path) -> datetime | None:
     """When the watch gave its last sign of life; None when it never did."""
     try:
         return datetime.fromtimestamp((var / "monitoring" / "heartbeat").stat().st_mtime, UTC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 
@@ -48,14 +45,12 @@ def beat(var: Path, say: Callable[[str], None], *, silent: bool) -> None:
     os.utime(file)
     if silent or not (url := os.environ.get(_ELSEWHERE)):
         return
-    if not url.startswith("https://"):
-        say(f"{_ELSEWHERE} muss mit https:// beginnen.")
-        return
     try:
-        tls = ssl.create_default_context()
-        if settings.DENTATOOL_CA_FILE:
-            tls.load_verify_locations(settings.DENTATOOL_CA_FILE)
-        with urllib.request.urlopen(url, timeout=_ANSWER_S, context=tls):  # noqa: S310  (https, looked at above)
-            pass
-    except (OSError, ValueError) as failure:
-        say(f"Lebenszeichen nicht zugestellt ({type(failure).__name__}).")
+        status = fetch(url).status
+    except Blocked as blocked:
+        say(f"{_ELSEWHERE}: {blocked}")
+    except Unanswered as unanswered:
+        say(f"Lebenszeichen nicht zugestellt ({unanswered}).")
+    else:
+        if status >= 400:
+            say(f"Lebenszeichen nicht zugestellt ({status}).")

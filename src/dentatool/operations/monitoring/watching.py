@@ -18,25 +18,30 @@ RUNBOOK = "docs/runbooks/stoerungen.md"
 
 def watch(var: Path, examine: Callable[[], list[Finding]], stopping: Event, say: Callable[[str], None]) -> None:
     """Look until told to stop. What was seen changed is looked at again soon, before it is told."""
+    alerts = Alerts(var)
     while True:
-        unsettled = look(var, examine, say)
+        try:
+            unsettled = look(alerts, examine, say)
+        except Exception as failure:  # it must not die of what it watches: five deaths a minute end the whole run
+            say(f"Die Überwachung ist gestört ({type(failure).__name__}).")
+            unsettled = True
         if stopping.wait(LOOK_AGAIN_S if unsettled else LOOK_S):
             return
 
 
-def look(var: Path, examine: Callable[[], list[Finding]], say: Callable[[str], None]) -> bool:
+def look(alerts: Alerts, examine: Callable[[], list[Finding]], say: Callable[[str], None]) -> bool:
     """One look: find, remember, tell. Whether something is unsettled: seen or missed only once."""
     try:
         findings = examine()
-    except Exception as failure:
+    except Exception as failure:  # whatever it is: that we cannot look is itself the fault to tell
         findings = [Finding(CANNOT_LOOK, WRONG, f"scheitert ({type(failure).__name__})", "dentatool doctor")]
-    alerts, now = Alerts(var), datetime.now(UTC)
+    now = datetime.now(UTC)
     known = alerts.look(findings, now)
     news = [alert for alert in known if alert.is_over or alert.is_due(now)]
     told = not news or _mail(news, known, say)
     if news and told:
         alerts.tell(news, now)
-    beat(var, say, silent=not told)
+    beat(alerts.var, say, silent=not told)
     return any(alert.is_unsettled for alert in known)
 
 
@@ -68,7 +73,11 @@ def _mail(news: list[Alert], known: list[Alert], say: Callable[[str], None]) -> 
         lines += [f"BEHOBEN: {alert.what}", f"  war gestört seit {_spoken(alert.since)}", ""]
     still = [alert.what for alert in known if alert.is_open and alert not in news]
     lines += [f"Außerdem noch offen: {', '.join(still)}.", ""] if still else []
-    lines += [f"Übernehmen (dann wird nicht mehr erinnert): dentatool monitor take „{first.what}“"] if wrong else []
+    lines += (
+        [f"Übernehmen (dann wird nicht mehr erinnert): dentatool monitor take '{first.what}' --by NAME"]
+        if wrong
+        else []
+    )
     return _post(f"{kind}: {first.what}{more}", lines, say)
 
 
