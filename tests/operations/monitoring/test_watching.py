@@ -158,10 +158,12 @@ def test_the_watch_does_not_die_of_what_it_watches(
     watch.start()
     try:
         while len(told) < 3:
+            assert watch.is_alive()
             time.sleep(0.01)
         assert set(told) == {"Die Überwachung ist gestört (FileExistsError)."}
         (tmp_path / "monitoring").unlink()
         while heartbeat.last_look(tmp_path) is None:
+            assert watch.is_alive()
             time.sleep(0.01)
     finally:
         stopping.set()
