@@ -66,7 +66,9 @@ def _decomposed(text):
 def secrets_of(lab_id):
     """Label → bytes of every key that must never lie in the database."""
     root = json.loads(Path(settings.DENTATOOL_ROOT_KEY_FILE).read_text())
-    found = {f"root key {version}": base64.b64decode(text) for version, text in root.items()}
+    found = {
+        f"root key {version}": base64.b64decode(text) for version, text in root.items() if version != "environment"
+    }
     found.update({f"{kind} key": keys.newest_key(lab_id, kind).secret for kind in keys.KINDS})
     for label, secret in found.items():
         yield label, secret
@@ -192,7 +194,7 @@ def test_the_database_with_another_key_file_opens_nothing(anna, specimens, tmp_p
     with anna.at_work():
         row = specimens.objects.create(name="Otto")
     thiefs = tmp_path / "root.key"
-    thiefs.write_text(json.dumps({"1": base64.b64encode(os.urandom(32)).decode()}))
+    thiefs.write_text(json.dumps({"environment": "test", "1": base64.b64encode(os.urandom(32)).decode()}))
     thiefs.chmod(0o600)
     monkeypatch.setattr(settings, "DENTATOOL_ROOT_KEY_FILE", str(thiefs))
     rootkey._root_keys.cache_clear()

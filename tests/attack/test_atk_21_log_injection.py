@@ -81,7 +81,7 @@ def test_a_refusal_of_the_database_names_the_rule_and_no_value(anna):
 
 @pytest.fixture(scope="module")
 def served(database: dict) -> Iterator[LiveServer]:
-    with running_server("loginjection", threads=2, DENTATOOL_MODE="production") as server:
+    with running_server("loginjection", threads=2) as server:
         yield server
 
 

@@ -18,6 +18,7 @@ import pytest
 from dentatool.operations.cluster import Cluster, ensure_roles
 from dentatool.operations.cluster.server import SUPERUSER
 from dentatool.operations.secrets import ensure_database_file, ensure_secrets
+from dentatool.protection.environment import belonging
 
 _BASE = "DENTATOOL_TEST_BASE"
 _TEMPLATE = "dentatool"
@@ -34,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[_BASE] = str(base)
         var = base / "main"
         var.mkdir(mode=0o711)
-        ensure_secrets(var)
+        ensure_secrets(var, "test")
         ensure_database_file(var, host=Cluster(base / "postgres", durable=False).host, port=5432, name=_TEMPLATE)
     os.environ["DENTATOOL_VAR"] = str(var)
     os.environ["DENTATOOL_MODE"] = "test"
@@ -113,7 +114,8 @@ def _migrate(var: Path) -> None:
 
 def _ensure_database(var: Path) -> None:
     known = json.loads((var / "secrets" / "database.json").read_text())
-    assert ensure_roles(_superuser_dsn(var), known), "the embedded server is hardened by its superuser"
+    ours = belonging("test", var / "secrets" / "signing.key")
+    assert ensure_roles(_superuser_dsn(var), known, ours), "the embedded server is hardened by its superuser"
 
 
 def _superuser_dsn(var: Path, name: str = "postgres") -> str:

@@ -12,7 +12,7 @@ def _files(var: Path) -> dict[str, str]:
 
 
 def test_every_key_is_made_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
-    ensure_secrets(tmp_path)
+    ensure_secrets(tmp_path, "test")
 
     assert sorted(_files(tmp_path)) == [
         "keys/root.key",
@@ -29,11 +29,11 @@ def test_every_key_is_made_and_only_its_owner_may_read_it(tmp_path: Path) -> Non
 
 
 def test_a_second_call_changes_no_key(tmp_path: Path) -> None:
-    ensure_secrets(tmp_path)
+    ensure_secrets(tmp_path, "test")
     ensure_database_file(tmp_path, host="/run/a", port=5432, name="dentatool")
     before = _files(tmp_path)
 
-    ensure_secrets(tmp_path)
+    ensure_secrets(tmp_path, "test")
     ensure_database_file(tmp_path, host="/run/a", port=5432, name="dentatool")
 
     assert _files(tmp_path) == before
@@ -41,14 +41,14 @@ def test_a_second_call_changes_no_key(tmp_path: Path) -> None:
 
 def test_two_installations_share_no_key(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        ensure_secrets(tmp_path / name)
+        ensure_secrets(tmp_path / name, "test")
         ensure_database_file(tmp_path / name, host="/run/a", port=5432, name="dentatool")
 
     assert not set(_files(tmp_path / "one").values()) & set(_files(tmp_path / "two").values())
 
 
 def test_a_moved_database_keeps_its_passwords(tmp_path: Path) -> None:
-    ensure_secrets(tmp_path)
+    ensure_secrets(tmp_path, "test")
     before = ensure_database_file(tmp_path, host="/run/a", port=5432, name="dentatool")
 
     after = ensure_database_file(tmp_path, host="db.example", port=5433, name="dentatool", sslmode="verify-full")
@@ -58,9 +58,9 @@ def test_a_moved_database_keeps_its_passwords(tmp_path: Path) -> None:
 
 
 def test_a_key_that_others_may_read_is_closed_again(tmp_path: Path) -> None:
-    ensure_secrets(tmp_path)
+    ensure_secrets(tmp_path, "test")
     (tmp_path / "keys" / "root.key").chmod(0o644)
 
-    ensure_secrets(tmp_path)
+    ensure_secrets(tmp_path, "test")
 
     assert stat.S_IMODE((tmp_path / "keys" / "root.key").stat().st_mode) == 0o600

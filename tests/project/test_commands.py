@@ -96,7 +96,7 @@ def test_a_laboratory_with_wrong_particulars_is_not_made(database: dict, wrong: 
 
 def test_keys_that_the_root_key_does_not_open_are_named(database: dict, anna: object, tmp_path: Path) -> None:
     foreign = tmp_path / "root.key"
-    foreign.write_text('{"1": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}')
+    foreign.write_text('{"environment": "test", "1": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}')
     foreign.chmod(0o600)
 
     done = dentatool("keys", "status", DENTATOOL_ROOT_KEY_FILE=str(foreign))

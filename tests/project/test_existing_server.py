@@ -12,6 +12,7 @@ from dentatool.operations.secrets import ensure_secrets
 from dentatool.project.console import Failure
 from dentatool.project.database import Database
 from dentatool.project.instance import Instance
+from dentatool.protection.environment import Elsewhere
 
 pytestmark = pytest.mark.slow
 PASSWORD = "geheim-7"
@@ -46,7 +47,8 @@ def url_of(cluster: Cluster, user: str = "postgres", password: str = PASSWORD, n
 
 
 def set_up(var: Path, url: str | None) -> Database:
-    database = Database(instance(var, url), print)
+    """One after the other takes over the same server: each test has keys of its own."""
+    database = Database(instance(var, url), print, adopt=True)
     database.prepare()
     database.ensure_roles()
     return database
@@ -166,9 +168,26 @@ def test_an_installation_does_not_change_its_server_unasked(foreign: Cluster, tm
     with pytest.raises(Failure, match="DATABASE_URL\n  ist nicht gesetzt"):
         Database(instance(tmp_path / "outside", None), print).prepare()
 
-    ensure_secrets(tmp_path / "inside")
+    ensure_secrets(tmp_path / "inside", "test")
     own = tmp_path / "inside" / "secrets" / "database.json"
     own.write_text(json.dumps({"server": "embedded", "host": "/x", "port": 5432, "name": "dentatool", "roles": {}}))
     with pytest.raises(Failure, match="liegen in der eingebetteten Datenbank"):
         set_up(tmp_path / "inside", url_of(foreign))
     assert json.loads(own.read_text())["host"] == "/x"
+
+
+def test_a_server_whose_roles_another_installation_uses_is_refused_whatever_the_database_is_called(
+    foreign: Cluster, tmp_path: Path
+) -> None:
+    set_up(tmp_path / "first", url_of(foreign))
+    with psycopg.connect(url_of(foreign), autocommit=True) as chief:
+        chief.execute("create database second")
+        asked = "select rolname, rolpassword from pg_authid where rolname like 'dentatool%' order by 1"
+        before = chief.execute(asked).fetchall()
+
+        for name, words in {"second": "Die Rollen dentatool_", "postgres": "Die Rollen dentatool_"}.items():
+            database = Database(instance(tmp_path / name, url_of(foreign, name=name)), print)
+            database.prepare()
+            with pytest.raises(Elsewhere, match=words):
+                database.ensure_roles()
+        assert chief.execute(asked).fetchall() == before

@@ -41,9 +41,7 @@ STRONG = {"ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-GCM-SHA256", "ECD
 @pytest.fixture(scope="module")
 def served(database: dict) -> Iterator[LiveServer]:
     contact = "mailto:sicherheit@labor.example"
-    with running_server(
-        "headers", threads=2, DENTATOOL_MODE="production", DENTATOOL_SECURITY_CONTACT=contact
-    ) as server:
+    with running_server("headers", threads=2, DENTATOOL_SECURITY_CONTACT=contact) as server:
         yield server
 
 

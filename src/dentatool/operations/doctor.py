@@ -22,7 +22,9 @@ from dentatool.operations.backup.memory import state
 from dentatool.operations.backup.setup import is_wanted
 from dentatool.operations.certificate import days_left
 from dentatool.operations.cluster.hardening import what_is_open
+from dentatool.operations.environment import connect, why_not, why_not_ours
 from dentatool.operations.monitoring import heartbeat
+from dentatool.protection.environment import ENVIRONMENTS
 from dentatool.protection.published import Unusable, published_passwords
 
 GOOD, WARNING, WRONG = "gut", "warnung", "fehler"
@@ -70,26 +72,11 @@ def examine(var: Path, *, production: bool) -> list[Finding]:
     else:
         findings += [
             _backup_writes_nothing(database), _trail_forgets_in_time(database), _as_the_program_made_it(database),
-            *_administrators(database, var),
+            *_administrators(database, var), _environment(var, production=production),
         ]  # fmt: skip
     if production:
         findings += _production()
     return findings
-
-
-def connect(database: dict[str, Any], role: str) -> psycopg.Connection:
-    """A connection in one of the roles of database.json."""
-    login = database["roles"][role]
-    return psycopg.connect(
-        host=database["host"],
-        port=database["port"],
-        dbname=database["name"],
-        user=login["user"],
-        password=login["password"],
-        sslmode=database.get("sslmode", "prefer"),
-        connect_timeout=5,
-        autocommit=True,
-    )
 
 
 def _secrets(var: Path) -> Iterator[Finding]:
@@ -323,6 +310,14 @@ def _review_in_time(owner: psycopg.Connection) -> Finding:
     if now > due - admin_review.TERM:
         return Finding(what, WARNING, f"bis {by} abzuschließen", mend)
     return Finding(what, GOOD, f"die nächste ist bis {by} abzuschließen")
+
+
+def _environment(var: Path, *, production: bool) -> Finding:
+    """Whether keys, database and process are of one environment, and fit for it."""
+    environment = "production" if production else settings.DENTATOOL_MODE
+    if reasons := [*why_not_ours(var, environment), *why_not(var, environment, os.environ)]:
+        return Finding("Umgebung", WRONG, " · ".join(reasons), "Beheben Sie jeden Punkt; vorher startet nichts.")
+    return Finding("Umgebung", GOOD, f"{ENVIRONMENTS[environment]}; Schlüssel und Datenbank gehören dazu")
 
 
 def _production() -> Iterator[Finding]:

@@ -18,8 +18,11 @@ from typing import Any
 ROLES = ("owner", "app", "worker", "backup")
 
 
-def ensure_secrets(var: Path) -> list[str]:
-    """Make every key file that is missing; the names of those. Existing ones are never changed, only checked."""
+def ensure_secrets(var: Path, environment: str) -> list[str]:
+    """Make every key file that is missing; the names of those. Existing ones are never changed, only checked.
+
+    The root key is one of this environment (development, test, production) for good.
+    """
     for folder in (var / "secrets", var / "keys"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
@@ -29,7 +32,9 @@ def ensure_secrets(var: Path) -> list[str]:
         var / "secrets" / "signing.key": lambda: secrets.token_bytes(32).hex(),  # any 32 bytes: RFC 8032
         var / "secrets" / "trail.key": lambda: secrets.token_bytes(32).hex(),
         var / "secrets" / "superuser.key": lambda: secrets.token_urlsafe(32),
-        var / "keys" / "root.key": lambda: json.dumps({"1": base64.b64encode(os.urandom(32)).decode()}),
+        var / "keys" / "root.key": lambda: json.dumps(
+            {"environment": environment, "1": base64.b64encode(os.urandom(32)).decode()}
+        ),
     }
     missing = [file.name for file in wanted if not file.exists()]
     for file, make in wanted.items():

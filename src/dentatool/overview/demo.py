@@ -11,7 +11,7 @@ from dentatool.practices import demo as practices_demo
 from dentatool.practices.models import Practice
 from dentatool.protection.access import Account, Role
 from dentatool.protection.access.people import LaboratoryRole
-from dentatool.protection.founding import connect_as_owner
+from dentatool.protection.founding import connect_as_owner, declare_demo
 from dentatool.protection.tenancy import laboratory
 from dentatool.team import demo as team_demo
 from dentatool.team.founding import FirstAccount, create_laboratory
@@ -60,6 +60,7 @@ def create_demo() -> list[SignIn]:
     """Found both laboratories with all their work; the sign-ins, with passwords of this installation."""
     found: list[SignIn] = []
     with connect_as_owner() as owner:
+        declare_demo(owner)
         for key, (name, domain) in _LABORATORIES.items():
             password = secrets.token_urlsafe(PASSWORD_LENGTH)
             first = FirstAccount(_PEOPLE[key][Role.OWNER], f"{key}@{domain}", password)

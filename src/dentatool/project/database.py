@@ -16,6 +16,7 @@ from dentatool.operations.cluster.tuning import ARCHIVING
 from dentatool.operations.secrets import ensure_database_file, ensure_secrets, settle_on_server, superuser_password
 from dentatool.project.console import Failure, say
 from dentatool.project.instance import Instance
+from dentatool.protection.environment import belonging
 
 NAME = "dentatool"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -25,16 +26,17 @@ _ENCRYPTED = ("require", "verify-ca", "verify-full")
 class Database:
     """Hides from the launcher which of the two it is."""
 
-    def __init__(self, instance: Instance, tell: Callable[[str], None]) -> None:
+    def __init__(self, instance: Instance, tell: Callable[[str], None], *, adopt: bool = False) -> None:
         self._instance = instance
         self._tell = tell
+        self._adopt = adopt
         self._cluster: Cluster | None = None
         self._superuser_dsn = instance.database_url or ""
 
     def prepare(self) -> list[str]:
         """Keys, passwords, and a founded server. Existing ones are kept; the names of the keys that are new."""
         var = self._instance.var
-        made = ensure_secrets(var)
+        made = ensure_secrets(var, self._instance.mode)
         if self._instance.database_url:
             self._point_to_existing_server(self._instance.database_url)
             return made
@@ -88,10 +90,12 @@ class Database:
         return self._cluster.process if self._cluster is not None else None
 
     def ensure_roles(self) -> None:
-        """Roles and database; says so when a foreign server could not be hardened."""
-        known = json.loads((self._instance.var / "secrets" / "database.json").read_text())
+        """Roles and database; says so when a foreign server could not be hardened. Raises Elsewhere for a database of others."""
+        secrets = self._instance.var / "secrets"
+        known = json.loads((secrets / "database.json").read_text())
+        ours = belonging(self._instance.mode, secrets / "signing.key")
         try:
-            hardened = ensure_roles(self._superuser_dsn, known)
+            hardened = ensure_roles(self._superuser_dsn, known, ours, adopt=self._adopt)
         except (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege) as error:
             raise Failure(_why_not(error)) from error
         settle_on_server(self._instance.var, "embedded" if self._cluster is not None else "existing")

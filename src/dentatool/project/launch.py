@@ -1,6 +1,7 @@
 """dentatool run: from nothing to a served page, and again in seconds."""
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 
 from dentatool.operations.cluster import ClusterError, Unfit
 from dentatool.operations.cluster.places import UnsafePlace
+from dentatool.operations.environment import NotFit, require_fit
 from dentatool.operations.monitoring import heartbeat
 from dentatool.project.console import Failure, say, step
 from dentatool.project.database import Database
@@ -16,6 +18,7 @@ from dentatool.project.noted import note
 from dentatool.project.preflight import check_disk, check_folder, check_port, hold_lock
 from dentatool.project.serve import server_command
 from dentatool.project.supervisor import Supervisor
+from dentatool.protection.environment import Elsewhere
 
 _ANSWER_S = 30.0
 
@@ -23,6 +26,9 @@ _ANSWER_S = 30.0
 def arguments(parser: argparse.ArgumentParser) -> None:
     """`--no-demo` for an installation that begins empty."""
     parser.add_argument("--no-demo", action="store_true", help="ohne Demolabore (in production immer)")
+    parser.add_argument(
+        "--adopt", action="store_true", help="Datenbank übernehmen, deren eigene Schlüssel verloren sind"
+    )
 
 
 def call(options: argparse.Namespace) -> int:
@@ -35,12 +41,12 @@ def call(options: argparse.Namespace) -> int:
         check_port(instance.host, instance.port, after_kill=after_kill)
         try:
             with Supervisor(say) as supervisor:
-                database = Database(instance, say)
+                database = Database(instance, say, adopt=options.adopt)
                 with_demo = not options.no_demo and instance.mode != "production"
                 sign_ins = _set_up(instance, database, supervisor, demo=with_demo)
                 _announce(instance, database, sign_ins, time.monotonic() - begun)
                 return supervisor.watch()
-        except (ClusterError, Unfit, UnsafePlace, subprocess.SubprocessError, OSError) as error:
+        except (ClusterError, Elsewhere, NotFit, Unfit, UnsafePlace, subprocess.SubprocessError, OSError) as error:
             raise Failure(str(error)) from error
 
 
@@ -58,6 +64,7 @@ def _set_up(instance: Instance, database: Database, supervisor: Supervisor, *, d
         told = _dentatool(instance, "owner", "migrate")
         if made:
             note("crypt_key_event", {"kind": ", ".join(made), "result": "angelegt"})
+    require_fit(instance.var, instance.mode, os.environ)
     for line in told.splitlines():
         if line.startswith("!"):
             say(f"  {line}")

@@ -4,7 +4,7 @@ import argparse
 from contextlib import suppress
 
 from dentatool.project.console import Failure, say
-from dentatool.project.instance import start_django
+from dentatool.project.instance import start_django, this_instance
 
 _NAMED = 10
 
@@ -17,9 +17,17 @@ def call(options: argparse.Namespace) -> int:
     """Bring the database up to date in the owner's role, and collect the static files."""
     start_django("owner")
     from django.core.management import call_command  # noqa: PLC0415
+    from django.db import connection  # noqa: PLC0415
 
+    from dentatool.protection.environment import Elsewhere, belonging  # noqa: PLC0415
     from dentatool.protection.tenancy import DatabaseChanged  # noqa: PLC0415
 
+    instance = this_instance()
+    try:
+        with connection.cursor() as cursor:
+            belonging(instance.mode, instance.var / "secrets" / "signing.key").require(cursor)
+    except Elsewhere as elsewhere:
+        raise Failure(str(elsewhere)) from elsewhere
     mended, before = _what_will_be_mended(), _applied()
     try:
         call_command("migrate", interactive=False, verbosity=1)

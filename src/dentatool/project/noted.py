@@ -87,7 +87,7 @@ def note(event: str, facts: dict[str, object], *, may_be_first: bool = False) ->
     # Here and not on top: `xml check` needs neither and starts at once.
     import psycopg  # noqa: PLC0415
 
-    from dentatool.operations.doctor import connect  # noqa: PLC0415
+    from dentatool.operations.environment import connect  # noqa: PLC0415
 
     file = this_instance().var / "secrets" / "database.json"
     if not file.exists():

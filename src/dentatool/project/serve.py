@@ -5,6 +5,7 @@ import os
 import sys
 
 from dentatool.operations.certificate import ensure_certificate
+from dentatool.operations.environment import NotFit, require_fit
 from dentatool.project.console import Failure
 from dentatool.project.front import STALLED_S, WAITING_THREADS
 from dentatool.project.instance import Instance, start_django, this_instance
@@ -19,9 +20,18 @@ def call(options: argparse.Namespace) -> int:
     instance = this_instance()
     if not (instance.var / "secrets" / "database.json").exists():
         raise Failure("DentaTool ist noch nicht eingerichtet. Starten Sie zuerst: make run")
+    require_fit_or_fail(instance)
     _require_sound_database()
     command = server_command(instance)
     os.execve(command[0], command, instance.environment("app"))  # noqa: S606 - our own interpreter
+
+
+def require_fit_or_fail(instance: Instance) -> None:
+    """The environment first: nothing of another one is touched."""
+    try:
+        require_fit(instance.var, instance.mode, os.environ)
+    except NotFit as unfit:
+        raise Failure(str(unfit)) from unfit
 
 
 def _require_sound_database() -> None:

@@ -172,7 +172,7 @@ ALLOWED_HOSTS = env.list("DENTATOOL_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 DENTATOOL_URL = env.str("DENTATOOL_URL", f"https://{ALLOWED_HOSTS[0]}:{env.str('DENTATOOL_PORT', '8443')}").rstrip("/")
 CSRF_TRUSTED_ORIGINS = env.list("DENTATOOL_ORIGINS", [])
 SECURE_SSL_REDIRECT = True
-SECURE_HSTS_SECONDS = 2 * 365 * 24 * 3600 if MODE == "production" else 0
+SECURE_HSTS_SECONDS = 0 if MODE == "development" else 2 * 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"

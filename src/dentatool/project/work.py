@@ -5,6 +5,7 @@ from threading import Event, Thread
 
 from dentatool.project.console import say
 from dentatool.project.instance import start_django, this_instance
+from dentatool.project.serve import require_fit_or_fail
 
 _LAST_ROUND_S = 10.0
 
@@ -16,6 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def call(options: argparse.Namespace) -> int:
     """Work until stopped by SIGTERM or Ctrl-C."""
     start_django("worker")
+    require_fit_or_fail(this_instance())
     from dentatool.kit.jobs import work_forever  # noqa: PLC0415
     from dentatool.operations.monitoring.heartbeat import is_wanted  # noqa: PLC0415
     from dentatool.operations.monitoring.watching import guard  # noqa: PLC0415

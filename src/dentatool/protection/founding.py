@@ -34,6 +34,11 @@ def found_laboratory(owner: psycopg.Connection, name: str) -> UUID:
     return lab_id
 
 
+def declare_demo(owner: psycopg.Connection) -> None:
+    """Say in the database that it holds invented laboratories: such a one never serves as production."""
+    owner.execute("update protection.environment set demo = true")
+
+
 def connect_as_owner() -> psycopg.Connection:
     """A connection in the owner's role, for commands on the server; pages never hold one."""
     facts = json.loads(Path(settings.DENTATOOL_DB_FILE).read_text())

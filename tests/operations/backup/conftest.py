@@ -25,7 +25,7 @@ class Backed:
         self.var, self.target = base / "var", base / "target"
         self.var.mkdir(mode=0o711)
         self.target.mkdir()
-        ensure_secrets(self.var)
+        ensure_secrets(self.var, "test")
         self.password = (self.var / "secrets" / "superuser.key").read_text()
         self.setup: Setup = setup_of(self.var, self.target)
         self.identity = x25519.Identity.generate()

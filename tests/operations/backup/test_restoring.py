@@ -76,7 +76,7 @@ def test_what_cannot_be_restored_is_refused_before_anything_is_written(backed, p
     into, setup = passable_folder / "into", backed.setup
     another = passable_folder / "another"
     another.mkdir()
-    ensure_secrets(another)
+    ensure_secrets(another, "test")
     full = passable_folder / "full"
     full.mkdir()
     (full / "something").touch()

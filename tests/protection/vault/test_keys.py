@@ -22,7 +22,7 @@ from dentatool.protection.vault.internal.rootkey import RootKeyError, check_root
 def root_file(tmp_path, settings_root):
     """A root key file of our own."""
     file = tmp_path / "root.key"
-    write(file, {"1": base64.b64encode(b"1" * 32).decode()})
+    write(file, {"environment": "test", "1": base64.b64encode(b"1" * 32).decode()})
     settings_root(file)
     return file
 
@@ -79,7 +79,7 @@ def test_the_newest_root_key_wraps_and_the_older_ones_still_unwrap(root_file):
     assert unwrap(old, lab_id, "data", 1) == key
     new = wrap(key, lab_id, "data", 1)
     assert (old[:4], new[:4]) == (b"\0\0\0\1", b"\0\0\0\2")
-    write(root_file, {"2": both["2"]})
+    write(root_file, {"environment": "test", "2": both["2"]})
     assert unwrap(new, lab_id, "data", 1) == key
     with pytest.raises(RootKeyError, match="Fassung 1 fehlt"):
         unwrap(old, lab_id, "data", 1)

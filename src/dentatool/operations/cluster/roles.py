@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 
 from dentatool.operations.cluster.hardening import harden
+from dentatool.protection.environment import Belonging, Elsewhere
 
 OLDEST_VERSION = 150000
 _ONE_AT_A_TIME = 0x64656E7461  # two starts at once would trip over each other's roles
@@ -40,9 +41,11 @@ class Unfit(RuntimeError):
     """The server or database that DATABASE_URL names cannot be used; the message says why in German."""
 
 
-def ensure_roles(superuser_dsn: str, database: dict[str, Any]) -> bool:
+def ensure_roles(superuser_dsn: str, database: dict[str, Any], ours: Belonging, *, adopt: bool = False) -> bool:
     """Roles, database and rights as described above, with the passwords of database.json.
 
+    Raises Elsewhere, with nothing touched, when the database is another environment's or (unless it is to be adopted)
+    database or roles are another installation's: whoever sets its roles' passwords ends its service.
     `superuser_dsn` may also be a role with CREATEROLE and CREATEDB on a server that others run.
     Returns whether the hardening of system functions took place, which needs a real superuser.
     """
@@ -53,13 +56,16 @@ def ensure_roles(superuser_dsn: str, database: dict[str, Any]) -> bool:
                 f"Der Server ist PostgreSQL {version // 10000}; nötig ist {OLDEST_VERSION // 10000} oder neuer."
             )
         connection.execute("select pg_advisory_lock(%s)", [_ONE_AT_A_TIME])  # until this connection ends
+        if not adopt:
+            _require_own_roles(connection, ours)
         superuser = _exists(connection, "select 1 from pg_roles where rolname = current_user and rolsuper = %s", "on")
         if is_there := _exists(connection, "select 1 from pg_database where datname = %s", name):
-            _require_ours(superuser_dsn, name)
+            _require_ours(superuser_dsn, name, ours, adopt=adopt)
         _ensure_login_roles(connection, database["roles"])
         _ensure_doors(connection)
         _ensure_practice(connection)
         _limit_powers(connection, as_superuser=superuser)
+        connection.execute(sql.SQL("comment on role dentatool_owner is {}").format(sql.Literal(_belongs_to(ours))))
         if not superuser:  # they can only give a database to a role that they may become
             connection.execute("grant dentatool_owner to current_user")
         if not is_there:
@@ -127,11 +133,32 @@ def _make_member(connection: psycopg.Connection, group: str, member: str, how: s
     connection.execute(sql.SQL("grant {} to {}").format(sql.Identifier(group), sql.Identifier(member)) + sql.SQL(finer))  # type: ignore[arg-type]
 
 
-def _require_ours(superuser_dsn: str, name: str) -> None:
+def _belongs_to(ours: Belonging) -> str:
+    return f"DentaTool {ours.environment} {ours.installation}"
+
+
+def _require_own_roles(connection: psycopg.Connection, ours: Belonging) -> None:
+    """Roles belong to the whole server: another installation may use them for a database of another name."""
+    row = connection.execute(
+        "select shobj_description(oid, 'pg_authid') from pg_roles where rolname = 'dentatool_owner'"
+    ).fetchone()
+    if row and row[0] and row[0] != _belongs_to(ours):
+        raise Elsewhere(
+            "Die Rollen dentatool_… auf diesem Server gehören zu einer anderen DentaTool-Installation\n"
+            f"  ({row[0][:32]}…); sie wurden nicht angerührt. Nehmen Sie einen eigenen Server für jede Installation.\n"
+            "  Sind die Schlüssel jener Installation endgültig verloren: dentatool run --adopt"
+        )
+
+
+def _require_ours(superuser_dsn: str, name: str, ours: Belonging, *, adopt: bool) -> None:
     """A database with tables, and none of them ours, belongs to somebody: nothing in it is touched."""
     with psycopg.connect(superuser_dsn, dbname=name) as connection:
-        ours = _exists(connection, "select 1 from pg_namespace where nspname = %s", "protection")
-        if not ours and _exists(connection, "select 1 from pg_tables where schemaname = %s limit 1", "public"):
+        is_protected = _exists(connection, "select 1 from pg_namespace where nspname = %s", "protection")
+        if is_protected and adopt:
+            ours.adopt(connection.cursor())
+        elif is_protected:
+            ours.require(connection.cursor())
+        elif _exists(connection, "select 1 from pg_tables where schemaname = %s limit 1", "public"):
             raise Unfit(
                 f"Die Datenbank {name} enthält schon Tabellen eines anderen Programms; sie wurde nicht angerührt.\n"
                 "  Nennen Sie in DATABASE_URL eine leere Datenbank, oder postgres: Dann legt DentaTool eine eigene an.\n"

@@ -16,6 +16,7 @@ _OWNER, _DOORS = "dentatool_owner", "dentatool_doors"
 # Tables of the protection itself and Django's own → what their primary key is.
 _INNER_TABLES = {
     "protection.pass_secret": "only_row",
+    "protection.environment": "only_row",
     "protection.retention": "what",
     "protection.access_review": "id",
     "public.django_migrations": "id",

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.db import connection, models, transaction
 
+from dentatool.protection.environment import belonging
 from dentatool.protection.tenancy.internal import practice_scope
 from dentatool.protection.tenancy.internal.passes import PRACTICE_ROLE, pass_key
 from dentatool.protection.tenancy.internal.record import Record
@@ -50,6 +52,9 @@ def protect_database() -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         for text in sources():
             cursor.execute(text)
+        ours = belonging(settings.DENTATOOL_MODE, Path(settings.DENTATOOL_SIGNING_KEY_FILE))
+        ours.declare(cursor)
+        ours.require(cursor)
         inner, outer = _pads(pass_key())
         cursor.execute(
             "insert into protection.pass_secret as held (inner_pad, outer_pad) values (%s, %s) on conflict (only_row)"

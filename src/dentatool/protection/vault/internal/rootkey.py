@@ -1,6 +1,7 @@
 """The root key: wraps every laboratory's keys. A file outside the database and outside every backup.
 
-File: JSON {"1": "base64 of 32 bytes", …}; the highest number wraps, all of them unwrap. Mode 0600 or 0400.
+File: JSON {"environment": "production", "1": "base64 of 32 bytes", …}; the highest number wraps, all of them unwrap.
+Mode 0600 or 0400. Neither the file nor what it wrapped opens in another environment (protection/environment.py).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from django.conf import settings
 KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 _VERSION_BYTES: Final = 4
+_UNDECLARED: Final = "development"  # what files and keys from before environments were declared count as
 
 
 class RootKeyError(RuntimeError):
@@ -59,7 +61,9 @@ def unwrap(wrapped: bytes, lab_id: UUID, kind: str, key_version: int) -> bytes:
 
 
 def _binding(lab_id: UUID, kind: str, key_version: int, root_version: int) -> bytes:
-    return f"dentatool/key|{lab_id}|{kind}|{key_version}|{root_version}".encode()
+    # Rewriting the file's "environment" opens nothing: every wrapped key names its own.
+    environment = "" if settings.DENTATOOL_MODE == _UNDECLARED else f"{settings.DENTATOOL_MODE}|"
+    return f"dentatool/key|{environment}{lab_id}|{kind}|{key_version}|{root_version}".encode()
 
 
 @lru_cache(maxsize=4)
@@ -78,9 +82,16 @@ def _read(file: Path) -> dict[int, bytes]:
     except OSError as problem:
         raise RootKeyError(f"{file} ist nicht lesbar: {problem.strerror}. Ohne sie bleibt alles versiegelt.") from None
     try:
-        keys = {int(version): base64.b64decode(text, validate=True) for version, text in json.loads(content).items()}
+        facts = json.loads(content)
+        environment = facts.pop("environment", _UNDECLARED)
+        keys = {int(version): base64.b64decode(text, validate=True) for version, text in facts.items()}
     except (ValueError, AttributeError, TypeError):
         raise RootKeyError(f"{file} ist beschädigt. Bitte die gesicherte Kopie des Schlüssels einspielen.") from None
     if not keys or any(len(key) != KEY_BYTES or not 0 < version < 2**32 for version, key in keys.items()):
         raise RootKeyError(f"{file} enthält keinen gültigen Hauptschlüssel (32 Byte, Fassung ab 1).")
+    if environment != settings.DENTATOOL_MODE:
+        raise RootKeyError(
+            f"{file} ist der Hauptschlüssel der Umgebung „{environment}“, dieser Prozess läuft als "
+            f"„{settings.DENTATOOL_MODE}“. Ein Schlüssel öffnet nur in seiner eigenen Umgebung."
+        )
     return keys

@@ -12,6 +12,16 @@ CREATE TABLE IF NOT EXISTS protection.pass_secret (
 );
 REVOKE ALL ON protection.pass_secret FROM PUBLIC;
 
+-- Whose database this is (environment.py). The app may see it and not change it.
+CREATE TABLE IF NOT EXISTS protection.environment (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    name text NOT NULL CHECK (name IN ('development', 'test', 'production')),
+    installation text NOT NULL,
+    demo boolean NOT NULL DEFAULT false -- whether invented laboratories were ever loaded
+);
+REVOKE ALL ON protection.environment FROM PUBLIC;
+GRANT SELECT ON protection.environment TO dentatool_app;
+
 -- lab | actor | mode | expires | backend | request | origin | practice, verified; NULL without a pass.
 CREATE OR REPLACE FUNCTION protection.verified_pass() RETURNS text[]
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER SET search_path = pg_catalog AS $$
