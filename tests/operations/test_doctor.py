@@ -10,6 +10,8 @@ from django.test import override_settings
 
 from dentatool.operations.certificate import ensure_certificate
 from dentatool.operations.doctor import GOOD, WARNING, WRONG, examine
+from dentatool.protection.audit.sealing import sealer
+from harness.database import in_role
 from harness.smtp import PostOffice, in_settings
 
 
@@ -18,6 +20,8 @@ def var(database: dict) -> Path:
     """This run's installation, complete."""
     var = Path(os.environ["DENTATOOL_VAR"])
     ensure_certificate(var)
+    with in_role("worker"):  # what other tests left behind
+        sealer().round()
     return var
 
 
@@ -33,7 +37,7 @@ def test_a_sound_installation_has_nothing_to_mend(var: Path, post_office: PostOf
     # server: none of it is this installation's fault.
     beside = ("Datenträger", "Sicherungen", "Zugänge des Betreibers")
     assert [finding for finding in findings if finding.status != GOOD and finding.what not in beside] == []
-    assert len(findings) == 24
+    assert len(findings) == 26
 
 
 def test_a_mail_server_that_is_missing_away_or_without_a_known_certificate_is_named(

@@ -1,15 +1,30 @@
 """dentatool audit verify: says in German which entry is the first that is not as it was sealed, and fails."""
 
 import json
+import os
+import shutil
+import sys
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from django.test import override_settings
 
+from dentatool.operations.doctor import Finding
+from dentatool.operations.monitoring.alerts import Alerts
+from dentatool.operations.monitoring.watching import look
+from dentatool.operations.trails import nightly
+from dentatool.operations.trails.memory import Memory, remember, remembered
+from dentatool.operations.trails.told import told
 from dentatool.protection.audit import Entry, record_event
 from dentatool.protection.audit.internal.models import Leaf
 from dentatool.protection.audit.sealing import sealer, trail_key
 from harness.database import in_role
+from harness.smtp import PostOffice, in_settings
 from project.test_noted import dentatool
 
 # Roles are the whole server's: what other tests do to them at the same time would be found here.
@@ -118,3 +133,60 @@ def test_what_is_no_laboratory_is_said_to_be_none(database: dict, action: str) -
 
     assert done.returncode == 1
     assert "ist keine Kennung eines Labors" in done.stderr
+
+
+def test_at_night_all_are_computed_anew_and_the_bad_one_is_mailed_with_its_first_bad_entry(
+    anna: Any, bert: Any, sealed: str, superuser: psycopg.Connection, post_office: PostOffice
+) -> None:
+    var = Path(os.environ["DENTATOOL_VAR"])
+    with anna.at_work():
+        leaf = Leaf.objects.get(seq=2)
+    superuser.execute("update protection_entry set action = 'x' where lab_id = %s and id = %s", [sealed, leaf.pk])
+
+    done = dentatool("audit", "nightly")
+
+    assert done.returncode == 1 and "nicht, wie sie versiegelt wurden" in done.stderr
+    known = remembered(var).trails
+    assert known[anna.lab_id].wrong.startswith(f"Nr. 2: Der Eintrag {leaf.pk} wurde geändert")
+    assert known[bert.lab_id].wrong == ""
+    alerts, (status,) = Alerts(var), [each for each in told(var, _database(var)) if each[0] == f"Protokoll {sealed}"]
+    with override_settings(**in_settings(post_office)), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DENTATOOL_ALERT_TO", "clara@betreiber.example")
+        for _ in range(2):
+            look(alerts, lambda: [Finding(*status)], lambda _: None)
+    letter = post_office.wait_for(to="clara@betreiber.example", subject="Störung")
+    assert sealed in letter.text and f"Nr. 2: Der Eintrag {leaf.pk}" in letter.text
+    assert "stoerungen.md, „Protokoll“" in letter.text
+    shutil.rmtree(var / "monitoring")
+    (var / "trails.json").unlink()
+
+
+def _database(var: Path) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads((var / "secrets" / "database.json").read_text())
+    return facts
+
+
+def test_the_worker_starts_the_nightly_check_when_it_is_due_and_no_sooner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nightly, "_FIRST_LOOK_S", 0.05)
+    monkeypatch.setattr(nightly, "_LOOK_S", 0.05)
+    runs, stopping, said = tmp_path / "runs", threading.Event(), list[str]()
+    program = f"open({str(runs)!r}, 'a').write('x')"
+    facts = [tmp_path, [sys.executable, "-c", program], dict(os.environ), stopping, said.append]
+    watching = threading.Thread(target=nightly.check_each_night, args=facts)
+
+    remember(tmp_path, Memory(night=datetime.now(UTC) - timedelta(days=2)))
+    watching.start()
+    until = time.monotonic() + 20
+    while not runs.exists():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    remember(tmp_path, Memory(night=datetime.now(UTC)))
+    time.sleep(0.3)
+    before = runs.read_text()
+    time.sleep(0.3)
+    stopping.set()
+    watching.join(10)
+
+    assert runs.read_text() == before and said == [] and not watching.is_alive()

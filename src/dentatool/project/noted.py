@@ -34,7 +34,7 @@ READING = frozenset(
     }
     | {"backup status", "backup list", "backup verify", "backup samples", "backup watch", "restore"}
     | {"monitor watch", "monitor status", "monitor take"}
-    | {"audit verify", "audit verify-export", "audit key"}  # verify notes what it finds
+    | {"audit verify", "audit nightly", "audit verify-export", "audit key"}  # the first two note what they find
 )
 READING_DJANGO = frozenset(
     {"check", "diffsettings", "findstatic", "help", "makemigrations", "showmigrations", "sqlmigrate"}

@@ -78,6 +78,11 @@ def open_checkpoint(note: str, public: bytes, tree: UUID) -> Checkpoint:
     return found
 
 
+def name_of_trail(tree: UUID) -> str:
+    """Whose trail it is, for people; the platform's is named by zeros."""
+    return f"Labor {tree}" if tree.int else "Plattform"
+
+
 def instance_of(public: bytes) -> str:
     """A short name for the installation that has this key."""
     return hashlib.sha256(public).hexdigest()[:16]

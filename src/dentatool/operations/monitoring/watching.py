@@ -83,7 +83,8 @@ def _mail(news: list[Alert], known: list[Alert], say: Callable[[str], None]) -> 
 
 def section(what: str) -> str:
     """The section of the runbook that a fault belongs to."""
-    return "Datei" if what.startswith("Datei ") else what
+    kind = what.partition(" ")[0]
+    return kind if kind in ("Datei", "Protokoll") else what
 
 
 def _post(subject: str, lines: Iterable[str], say: Callable[[str], None]) -> bool:

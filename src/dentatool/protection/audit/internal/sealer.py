@@ -36,6 +36,7 @@ PLATFORM = UUID(int=0)  # the tree of the platform's own events; no laboratory h
 SLACK = timedelta(minutes=5)
 EVERY_S = 60.0
 BATCH = 10_000  # entries of one checkpoint
+HALTED = "angehalten"  # kind of the event that says a trail is not sealed any more
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _ONE_SEALER = 0x7365616C  # advisory lock
 _JUMP = timedelta(seconds=1)
@@ -227,12 +228,12 @@ class Sealer:
 
 def _tell_broken(tree: UUID, reason: str) -> None:
     log.error("trail %s is not sealed any more: %s", tree, reason)
-    tell_chain_broken(tree, reason)
+    tell_chain_broken(tree, reason, kind=HALTED)
 
 
-def tell_chain_broken(tree: UUID, reason: str) -> None:
+def tell_chain_broken(tree: UUID, reason: str, *, kind: str = "") -> None:
     """Critical: note it among the platform's events, and in the trail of the laboratory whose trail it is."""
-    record_platform_event("audit_chain_broken", record=str(tree), reason=reason)
+    record_platform_event("audit_chain_broken", record=str(tree), reason=reason, kind=kind)
     if tree != PLATFORM:
         with laboratory(tree):
-            record_event("audit_chain_broken", reason=reason)
+            record_event("audit_chain_broken", reason=reason, kind=kind)
