@@ -25,6 +25,7 @@ from dentatool.operations.cluster.hardening import what_is_open
 from dentatool.operations.environment import connect, why_not, why_not_ours
 from dentatool.operations.monitoring import heartbeat
 from dentatool.operations.trails.told import told as told_of_trails
+from dentatool.operations.updates.told import told as told_of_updates
 from dentatool.protection.environment import ENVIRONMENTS
 from dentatool.protection.published import Unusable, published_passwords
 
@@ -67,6 +68,8 @@ def examine(var: Path, *, production: bool) -> list[Finding]:
     try:
         with connect(database, "app") as app:
             findings += [look(app) for look in _LOOKS]
+            updates = told_of_updates(var, app.info.server_version, production=production)
+            findings.append(Finding("Aktualisierungen", *updates))
     except psycopg.OperationalError as error:
         reason = str(error).strip().splitlines()[0]
         findings.append(Finding("Datenbank", WRONG, reason, "Läuft DentaTool? Starten Sie es mit: make run"))

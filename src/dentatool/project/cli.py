@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reviews": ("reviews", "Zugänge des Betreibers prüfen; Berichte von Zugangsprüfungen prüfen"),
     "doctor": ("diagnose", "Prüfen, was an dieser Installation nicht stimmt und wie es zu beheben ist"),
     "monitor": ("monitor", "Störungen sehen und melden"),
+    "updates": ("updates", "Installiertes auflisten und mit bekannten Sicherheitslücken vergleichen"),
     "manage": ("manage", "Ein Django-Kommando ausführen, etwa: dentatool manage check"),
 }
 

@@ -33,6 +33,7 @@ READING = frozenset(
         "reviews show",
     }
     | {"backup status", "backup list", "backup verify", "backup samples", "backup watch", "restore"}
+    | {"updates sbom", "updates check", "updates status"}  # what a check found stands in its own memory
     | {"monitor watch", "monitor status", "monitor take"}
     | {"audit verify", "audit nightly", "audit verify-export", "audit key"}  # the first two note what they find
 )

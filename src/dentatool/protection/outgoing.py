@@ -58,8 +58,18 @@ class Answer:
         return found
 
 
-def fetch(address: str, *, form: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None) -> Answer:
-    """Ask an address, by POST when there is a form. Raises Blocked or Unanswered."""
+def fetch(
+    address: str,
+    *,
+    form: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    largest: int = LARGEST,
+    deadline_s: float = DEADLINE_S,
+) -> Answer:
+    """Ask an address, by POST when there is a form. Raises Blocked or Unanswered.
+
+    `largest` (bytes) and `deadline_s` are for what the operator has fetched in the background, never for a request.
+    """
     parts = checked(address)
     host, port = str(parts.hostname), parts.port or HTTPS
     link = _CheckedConnection(host, port, _resolved(host, port))
@@ -67,22 +77,22 @@ def fetch(address: str, *, form: Mapping[str, str] | None = None, headers: Mappi
     body = None
     if form is not None:
         body, sent["Content-Type"] = urlencode(form), "application/x-www-form-urlencoded"
-    ending = time.monotonic() + DEADLINE_S
-    hang_up = Timer(DEADLINE_S, _cut, [link])
+    ending = time.monotonic() + deadline_s
+    hang_up = Timer(deadline_s, _cut, [link])
     hang_up.daemon = True
     hang_up.start()
     try:
         path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
         link.request("GET" if form is None else "POST", path, body, sent)
         answer = link.getresponse()
-        read = answer.read(LARGEST + 1)
+        read = answer.read(largest + 1)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise Unanswered(type(error).__name__) from error
     finally:
         hang_up.cancel()
         link.close()
     # Where the connection is cut, http.client hands out what there is as if it were all.
-    if len(read) > LARGEST or answer.length or time.monotonic() > ending:
+    if len(read) > largest or answer.length or time.monotonic() > ending:
         raise Unanswered("too large, or cut off")
     return Answer(answer.status, read)
 

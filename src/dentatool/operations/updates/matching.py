@@ -134,12 +134,12 @@ def _is_same(ours: Version, version: str, listed: Any) -> bool:
     return listed == version if theirs is None else theirs.public == ours.public or theirs == ours
 
 
-def _in_range(ours: Version, events: list[Any]) -> bool | None:
+def _in_range(ours: Version, events: list[dict[str, Any]]) -> bool | None:
     """The schema's own algorithm. An event that cannot be read leaves it undecided."""
     ordered: list[tuple[Version | None, int, str]] = []
     limits: list[Version | None] = []
     for event in events:
-        ((kind, said),) = event.items() if isinstance(event, dict) and len(event) == 1 else (("", ""),)
+        ((kind, said),) = event.items() if len(event) == 1 else (("", ""),)
         version = parsed(said)
         if kind == "limit":
             if said == "*" or (version is not None and ours < version):
@@ -161,7 +161,9 @@ def _in_range(ours: Version, events: list[Any]) -> bool | None:
     for version, _, kind in sorted(ordered, key=lambda each: (each[0] is not None, each[0] or ours, each[1])):
         if kind == "introduced" and (version is None or ours >= version):
             is_in = True
-        elif version is not None and ((kind == "fixed" and ours >= version) or (kind == "last_affected" and ours > version)):
+        elif version is not None and (
+            (kind == "fixed" and ours >= version) or (kind == "last_affected" and ours > version)
+        ):
             is_in = False
     return is_in
 

@@ -109,7 +109,9 @@ def _unpacked(name: str, archive: Path | io.BytesIO) -> Iterator[tuple[str, byte
                     text = file.read(LARGEST_RECORD + 1)
                 whole += len(text)
                 if len(text) > LARGEST_RECORD or whole > LARGEST_WHOLE:
-                    raise Unusable(f"{name}: entpackt unglaubhaft groß ({member.filename}). Die Datei wird nicht benutzt.")
+                    raise Unusable(
+                        f"{name}: entpackt unglaubhaft groß ({member.filename}). Die Datei wird nicht benutzt."
+                    )
                 yield f"{name}, {member.filename}", text
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
         raise Unusable(f"{name}: kein heiles ZIP ({type(error).__name__}).") from error
@@ -123,7 +125,7 @@ def _records(where: str, text: bytes) -> Iterator[Advisory]:
     except (ValueError, RecursionError) as error:
         raise Unusable(f"{where}: kein JSON, oder abgeschnitten.") from error
     if isinstance(found, dict):
-        found = found["vulns"] if "vulns" in found else [found]
+        found = found.get("vulns", [found])
     if not isinstance(found, list):
         raise Unusable(f"{where}: keine Meldungen im OSV-Format.")
     for number, facts in enumerate(found, 1):
@@ -133,19 +135,35 @@ def _records(where: str, text: bytes) -> Iterator[Advisory]:
 def _advisory(where: str, facts: Any) -> Advisory:
     if not isinstance(facts, dict) or not isinstance(facts.get("id"), str) or not facts["id"]:
         raise Unusable(f"{where}: keine Meldung im OSV-Format (ohne „id“).")
-    affected, aliases = facts.get("affected") or [], facts.get("aliases") or []
-    for each in affected if isinstance(affected, list) else [None]:
-        parts = each.get("ranges") or [] if isinstance(each, dict) else None
-        if not isinstance(parts, list) or not isinstance(each.get("package") or {}, dict):
-            raise Unusable(f"{where} ({facts['id']}): „affected“ ist nicht, wie OSV es vorschreibt.")
-        if not all(isinstance(part, dict) and isinstance(part.get("events") or [], list) for part in parts):
-            raise Unusable(f"{where} ({facts['id']}): „ranges“ ist nicht, wie OSV es vorschreibt.")
+    aliases = facts.get("aliases") or []
     if not isinstance(aliases, list) or not all(isinstance(each, str) for each in aliases):
         raise Unusable(f"{where} ({facts['id']}): „aliases“ ist nicht, wie OSV es vorschreibt.")
+    affected = _list(facts, "affected")
+    if affected is None or not all(_is_as_prescribed(each) for each in affected):
+        raise Unusable(f"{where} ({facts['id']}): „affected“ ist nicht, wie OSV es vorschreibt.")
     modified = _moment(facts.get("modified"))
     if modified is None:
-        raise Unusable(f"{where} ({facts['id']}): ohne lesbares „modified“; so ist nicht zu sagen, wie alt die Daten sind.")
+        raise Unusable(
+            f"{where} ({facts['id']}): ohne lesbares „modified“; so ist nicht zu sagen, wie alt die Daten sind."
+        )
     return Advisory(facts["id"], frozenset([facts["id"], *aliases]), modified, _moment(facts.get("published")), facts)
+
+
+def _is_as_prescribed(affected: Any) -> bool:
+    """So that nobody after us has to ask what kind of thing a part is."""
+    if not isinstance(affected, dict) or not isinstance(affected.get("package") or {}, dict):
+        return False
+    parts, versions = _list(affected, "ranges"), _list(affected, "versions")
+    if parts is None or versions is None or not all(isinstance(part, dict) for part in parts):
+        return False
+    events = [_list(part, "events") for part in parts]
+    return all(each is not None and all(isinstance(event, dict) for event in each) for each in events)
+
+
+def _list(facts: dict[str, Any], name: str) -> list[Any] | None:
+    """Empty where it is missing; None where it is something else."""
+    found = facts.get(name) or []
+    return found if isinstance(found, list) else None
 
 
 def _moment(value: Any) -> datetime | None:
