@@ -79,6 +79,7 @@ EVERY_OTHER = {
     "reviews begin": ["--by", "niemand"],
     "reviews close": [],
     "reviews decide": ["os:niemand", "keep", "--by", "niemand", "--reason", "Probe"],
+    "updates accept": ["CVE-1", "--until", "2026-12-31", "--reason", "Probe", "--by", "niemand"],
     "tenant create": ["X", "--region", "XX", "--place", "D", "--owner", "X", "--sign-in", "x@y.example"],
 }
 

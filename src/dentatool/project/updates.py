@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -175,6 +176,7 @@ def _server_number() -> int | None:
 
     try:
         database = json.loads((this_instance().var / "secrets" / "database.json").read_text())
+        database["name"] = os.environ.get("DENTATOOL_DB_NAME", database["name"])
         with connect(database, "app") as link:
             return int(link.info.server_version)
     except (OSError, ValueError, KeyError, psycopg.Error):

@@ -63,13 +63,14 @@ def fetch(
     *,
     form: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
-    largest: int = LARGEST,
-    deadline_s: float = DEADLINE_S,
+    largest: int | None = None,
+    deadline_s: float | None = None,
 ) -> Answer:
     """Ask an address, by POST when there is a form. Raises Blocked or Unanswered.
 
     `largest` (bytes) and `deadline_s` are for what the operator has fetched in the background, never for a request.
     """
+    largest, deadline_s = largest or LARGEST, deadline_s or DEADLINE_S
     parts = checked(address)
     host, port = str(parts.hostname), parts.port or HTTPS
     link = _CheckedConnection(host, port, _resolved(host, port))
