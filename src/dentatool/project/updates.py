@@ -172,7 +172,7 @@ def _server_number() -> int | None:
     """What the running server says of itself; None where it does not answer."""
     import psycopg  # noqa: PLC0415
 
-    from dentatool.operations.doctor import connect  # noqa: PLC0415
+    from dentatool.operations.environment import connect  # noqa: PLC0415
 
     try:
         database = json.loads((this_instance().var / "secrets" / "database.json").read_text())
