@@ -18,7 +18,7 @@ import psycopg
 from psycopg import sql
 
 # Roles that keep what everyone else loses: they make functions.
-_MAY_CREATE_CODE = ("dentatool_owner", "dentatool_doors")
+_MAY_CREATE_CODE = ("dentatool_owner", "dentatool_doors", "dentatool_keys")
 _LANGUAGES = ("plpgsql", "sql")
 
 

@@ -1,10 +1,11 @@
-"""The six database roles and the database, made or mended at every start. Safe to repeat.
+"""The seven database roles and the database, made or mended at every start. Safe to repeat.
 
 dentatool_owner   owns the tables and runs migrations; row-level security binds it too (forced)
 dentatool_app     the web server: owns nothing, may create nothing, sees rows only with a pass
 dentatool_worker  background jobs: the app plus the worker's doors
 dentatool_practice  nobody signs in as it; the app becomes it for a customer's people, who see their own practice only
 dentatool_doors   nobody signs in as it; owns the few SECURITY DEFINER functions
+dentatool_keys    nobody signs in as it; owns the one function that seals stored values anew
 dentatool_backup  reads everything, writes nothing; the only one that passes the policies by
 """
 
@@ -62,7 +63,8 @@ def ensure_roles(superuser_dsn: str, database: dict[str, Any], ours: Belonging, 
         if is_there := _exists(connection, "select 1 from pg_database where datname = %s", name):
             _require_ours(superuser_dsn, name, ours, adopt=adopt)
         _ensure_login_roles(connection, database["roles"])
-        _ensure_doors(connection)
+        for makers in ("dentatool_doors", "dentatool_keys"):
+            _ensure_makers(connection, makers)
         _ensure_practice(connection)
         _limit_powers(connection, as_superuser=superuser)
         connection.execute(sql.SQL("comment on role dentatool_owner is {}").format(sql.Literal(_belongs_to(ours))))
@@ -100,12 +102,13 @@ def _ensure_login_roles(connection: psycopg.Connection, roles: dict[str, dict[st
     _make_member(connection, "dentatool_app", "dentatool_worker", "inherit true, set false")
 
 
-def _ensure_doors(connection: psycopg.Connection) -> None:
-    if not _exists(connection, "select 1 from pg_roles where rolname = %s", "dentatool_doors"):
-        connection.execute("create role dentatool_doors")
-    connection.execute(sql.SQL("alter role dentatool_doors with NOLOGIN {}").format(sql.SQL(_PLAIN)))
-    # SET, not INHERIT: the owner can give functions to the doors but gains none of their rights.
-    _make_member(connection, "dentatool_doors", "dentatool_owner", "inherit false, set true")
+def _ensure_makers(connection: psycopg.Connection, name: str) -> None:
+    """A role that owns functions and is nobody's."""
+    if not _exists(connection, "select 1 from pg_roles where rolname = %s", name):
+        connection.execute(sql.SQL("create role {}").format(sql.Identifier(name)))
+    connection.execute(sql.SQL("alter role {} with NOLOGIN {}").format(sql.Identifier(name), sql.SQL(_PLAIN)))
+    # SET, not INHERIT: the owner can give functions to it but gains none of its rights.
+    _make_member(connection, name, "dentatool_owner", "inherit false, set true")
 
 
 def _ensure_practice(connection: psycopg.Connection) -> None:
@@ -121,7 +124,7 @@ def _limit_powers(connection: psycopg.Connection, *, as_superuser: bool) -> None
     Without one the backup reads nothing it may not; the doctor says so.
     """
     if as_superuser:
-        for role in ("owner", "app", "worker", "practice", "doors", "backup"):
+        for role in ("owner", "app", "worker", "practice", "doors", "keys", "backup"):
             passing = "BYPASSRLS" if role == "backup" else "NOBYPASSRLS"
             connection.execute(sql.SQL(f"alter role dentatool_{role} with {_POWERS} {passing}"))  # type: ignore[arg-type]
         _make_member(connection, "pg_read_all_data", "dentatool_backup", "inherit true, set false")
@@ -179,15 +182,20 @@ def _grant(connection: psycopg.Connection, name: str) -> None:
     for statement in (
         sql.SQL("revoke all on database {} from public").format(database),
         sql.SQL(
-            "revoke all on database {} from dentatool_app, dentatool_worker, dentatool_practice, dentatool_doors"
+            "revoke all on database {} from dentatool_app, dentatool_worker, dentatool_practice, dentatool_doors,"
+            " dentatool_keys"
         ).format(database),
         sql.SQL("grant connect on database {} to dentatool_app, dentatool_worker, dentatool_backup").format(database),
         sql.SQL("revoke all on schema public from public"),
         sql.SQL("alter schema public owner to dentatool_owner"),
         sql.SQL(
-            "revoke all on schema public from dentatool_app, dentatool_worker, dentatool_practice, dentatool_doors"
+            "revoke all on schema public from dentatool_app, dentatool_worker, dentatool_practice, dentatool_doors,"
+            " dentatool_keys"
         ),
-        sql.SQL("grant usage on schema public to dentatool_app, dentatool_practice, dentatool_doors, dentatool_backup"),
+        sql.SQL(
+            "grant usage on schema public to dentatool_app, dentatool_practice, dentatool_doors, dentatool_keys,"
+            " dentatool_backup"
+        ),
     ):
         connection.execute(statement)
     for role in ("owner", "app", "worker", "backup"):

@@ -13,6 +13,7 @@ from dentatool.protection.tenancy.internal.rules import PUBLIC_TABLES
 Catalogue = dict[tuple[str, str], str]
 
 _OWNER, _DOORS = "dentatool_owner", "dentatool_doors"
+_KEYS = shield.KEYS_ROLE
 # Tables of the protection itself and Django's own → what their primary key is.
 _INNER_TABLES = {
     "protection.pass_secret": "only_row",
@@ -29,12 +30,14 @@ _ROLES: Catalogue = {
     ("Rolle", "dentatool_backup"): "login",
     ("Rolle", "dentatool_practice"): "",
     ("Rolle", "dentatool_doors"): "",
+    ("Rolle", "dentatool_keys"): "",
     ("Mitgliedschaft", "dentatool_worker in dentatool_app"): "",
     ("Mitgliedschaft", "dentatool_app in dentatool_practice"): "",
     ("Mitgliedschaft", "dentatool_owner in dentatool_doors"): "",
+    ("Mitgliedschaft", "dentatool_owner in dentatool_keys"): "",
     ("Mitgliedschaft", "dentatool_backup in pg_read_all_data"): "",
     **{("Recht", f"Datenbank für dentatool_{role}"): "connect" for role in ("app", "worker", "backup")},
-    **{("Recht", f"Schema public für dentatool_{role}"): "usage" for role in ("app", "practice", "doors", "backup")},
+    **{("Recht", f"Schema public für dentatool_{role}"): "usage" for role in ("app", "practice", "doors", "keys", "backup")},
 }
 
 
@@ -66,7 +69,10 @@ def blueprint(records: Iterable[type[Record]]) -> Catalogue:
     made.update(_functions(doors, _DOORS))
     for statement in doors.split(";"):
         made.update(_policy(statement))
-    made.update(_rights([*ours, doors]))
+    resealing = shield._RESEALING.read_text()
+    made.update(_functions(resealing, _KEYS))
+    reseal_grants = ";".join(statement for each in records for statement in shield.grants_to_reseal(each)).replace('"', "")
+    made.update(_rights([*ours, doors, resealing, reseal_grants]))
     return {name: plain(value) for name, value in made.items()}
 
 

@@ -29,6 +29,9 @@ _SQL = (
     _ACCESS / "people.sql",
 )
 _DOORS = _ACCESS / "doors.sql"
+_RESEALING = _HERE.parents[1] / "vault" / "internal" / "resealing.sql"
+KEYS_ROLE = "dentatool_keys"  # seals stored values anew, and changes no record by it
+_NOT_KEYS = f"current_user <> '{KEYS_ROLE}'::name"
 _HMAC_BLOCK = 64
 _NEW_ROWS = "audit_new_"  # with the table's name: its function for new rows
 _NOT_IN_TRAIL = {"id", "lab_id", "created_at", "changed_at", "version"}  # as in audit_rows
@@ -68,7 +71,8 @@ def protect_database() -> None:
         records = [model for model in apps.get_models() if issubclass(model, Record)]
         tables = [model._meta.db_table for model in records]
         cursor.execute(
-            "revoke all on all tables in schema public from public, dentatool_app, dentatool_practice, dentatool_doors"
+            "revoke all on all tables in schema public from public, dentatool_app, dentatool_practice, dentatool_doors,"
+            f" {KEYS_ROLE}"
         )
         for model in records:
             for statement in _shield_table(model, _constraints_of(cursor, model._meta.db_table)):
@@ -79,15 +83,30 @@ def protect_database() -> None:
                 cursor.execute(statement)
         _drop_forgotten(cursor, tables)
         cursor.execute(_DOORS.read_text())
+        cursor.execute(_RESEALING.read_text())
         assert not (bare := _unprotected(cursor, tables)), f"without forced row-level security: {bare}"
         for model in records:
             for role, grants in grants_on(model).items():
                 cursor.execute(f'grant {", ".join(grants)} on "{model._meta.db_table}" to {role}')
+            for statement in grants_to_reseal(model):
+                cursor.execute(statement)
 
 
 def grants_on(model: type[Record]) -> dict[str, tuple[str, ...]]:
     """What each role of the program's own may do with this table."""
     return {"dentatool_app": model.grants, PRACTICE_ROLE: practice_scope.grants_of(model)}
+
+
+def sealed_columns(model: type[Record]) -> list[str]:
+    """The columns of sealed fields, which the vault knows and this layer recognises by their place."""
+    return [field.column for field in model._meta.local_concrete_fields if hasattr(field, "place")]
+
+
+def grants_to_reseal(model: type[Record]) -> Iterator[str]:
+    """Of a table with sealed columns these and no others."""
+    if columns := sealed_columns(model):
+        sealed = ", ".join(f'"{column}"' for column in columns)
+        yield f'GRANT SELECT (id, lab_id, {sealed}), UPDATE ({sealed}) ON "{model._meta.db_table}" TO {KEYS_ROLE}'
 
 
 def _drop_forgotten(cursor: Any, tables: list[str]) -> None:
@@ -163,16 +182,17 @@ def _triggers(model: type[Record]) -> Iterator[str]:
         *("frozen", "frozen_from_birth", "frozen_truncate"),
     ):
         yield f'drop trigger if exists dentatool_{name} on "{table}"'
+    unless_resealed = f"when ({_NOT_KEYS}) " if sealed_columns(model) else ""
     if model.guard:
         yield (
             f'create trigger dentatool_guard before insert or update or delete on "{table}" '
-            f"for each row execute function protection.{model.guard}()"
+            f"for each row {unless_resealed}execute function protection.{model.guard}()"
         )
     if model.audited:
         skip = ", ".join(f"'{column}'" for column in (*model.audit_skip, *(f"!{name}" for name in model.audit_hide)))
         yield (
             f'create trigger dentatool_stamp before update on "{table}" '
-            "for each row execute function protection.stamp()"
+            f"for each row {unless_resealed}execute function protection.stamp()"
         )
         # A new row that took its columns' defaults, at once, has the right stamps already.
         yield (
@@ -189,7 +209,7 @@ def _triggers(model: type[Record]) -> Iterator[str]:
         ):
             yield (
                 f'create trigger dentatool_audit_{action} after {action} on "{table}" referencing {rows} '
-                f"for each statement execute function protection.{function}"
+                f"for each statement {unless_resealed if action == 'update' else ''}execute function protection.{function}"
             )
     if model.frozen is not None:
         yield from _frozen(model)
@@ -240,10 +260,13 @@ def _first_values(model: type[Record]) -> str:
 
 def _frozen(model: type[Record]) -> Iterator[str]:
     table, frozen = model._meta.db_table, model.frozen
+    has_sealed = bool(sealed_columns(model))
+    and_not_resealed = f" and {_NOT_KEYS}" if has_sealed else ""
+    unless_resealed = f"when ({_NOT_KEYS}) " if has_sealed else ""
     if frozen.once:
         yield (
             f'create trigger dentatool_frozen before update or delete on "{table}" for each row '
-            f'when (old."{frozen.once}" is not null) execute function protection.refuse_change()'
+            f'when (old."{frozen.once}" is not null{and_not_resealed}) execute function protection.refuse_change()'
         )
         # Nothing comes into the world issued: it was a draft first, with parts that could be added.
         yield (
@@ -255,7 +278,7 @@ def _frozen(model: type[Record]) -> Iterator[str]:
         parent = field.related_model
         yield (
             f'create trigger dentatool_frozen before insert or update or delete on "{table}" for each row '
-            f"execute function protection.refuse_change_of_part("
+            f"{unless_resealed}execute function protection.refuse_change_of_part("
             f"'{parent._meta.db_table}', '{parent.frozen.once}', '{field.column}')"
         )
     yield (

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dentatool.protection.tenancy import current
 from dentatool.protection.vault.internal.ciphertext import Ciphertext, DecryptError, Place
-from dentatool.protection.vault.internal.questions import SealedColumn, SealedFieldError, lookup_of
+from dentatool.protection.vault.internal.questions import AsItIs, SealedColumn, SealedFieldError, lookup_of
 from dentatool.protection.vault.internal.sealing import open_value, seal_value
 from dentatool.protection.vault.internal.slots import PlainValue, SealedSlot, keep_unchanged, opened_name
 from dentatool.protection.vault.internal.tokens import new_token, token_index
@@ -83,17 +83,25 @@ class SealedField(_Field):
             except DecryptError as failure:
                 return shown_instead(failure)
 
-    def pre_save(self, instance: models.Model, add: bool) -> bytes | None:
-        """Seal what was assigned; what nobody changed goes back as it came, if the row is still the same one."""
+    def pre_save(self, instance: models.Model, add: bool) -> Any:
+        """Seal what was assigned; of what nobody changed, the row keeps what it holds by now.
+
+        It may have been sealed anew under a newer key since it was loaded; the old bytes must not come back.
+        """
         held = getattr(instance, self.attname)
         if not isinstance(held, Ciphertext):
             value = self.checked(held)
             if value is None or value == self.empty:
                 return None if value is None else _ReadyToStore(b"")
-            held = keep_unchanged(self, instance, value) or self._seal(instance, value)
+            unchanged = keep_unchanged(self, instance, value)
+            if unchanged is not None and not add:
+                return AsItIs(self)
+            held = unchanged or self._seal(instance, value)
         elif held.row_id != instance.pk or add:
             # A row under a new id may carry a ciphertext of its old one: it must not be stored there unreadable.
             self.open(held, instance.pk)
+        elif not instance._state.adding:
+            return AsItIs(self)
         return _ReadyToStore(held.raw)
 
     def _seal(self, instance: models.Model, value: Any) -> Ciphertext:
@@ -134,8 +142,8 @@ class SealedField(_Field):
         return self.empty if default in (None, "") and not self.null else default
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
-        if value is None:
-            return None
+        if value is None or isinstance(value, AsItIs):
+            return value
         if value == b"" and not self.null:
             return connection.Database.Binary(b"")  # a migration adds the column: nothing is not sealed
         if not isinstance(value, _ReadyToStore):
@@ -143,7 +151,7 @@ class SealedField(_Field):
         return connection.Database.Binary(bytes(value))
 
     def get_placeholder(self, value: Any, compiler: Any, connection: Any) -> str:
-        if hasattr(value, "as_sql"):
+        if hasattr(value, "as_sql") and not isinstance(value, AsItIs):
             raise SealedFieldError(f"{self.place} ist versiegelt: die Datenbank kann ihn nicht berechnen.")
         return "%s"
 

@@ -19,7 +19,11 @@ from dentatool.protection.vault.internal.rootkey import KEY_BYTES, unwrap, wrap
 
 KINDS: Final = ("data", "index", "file")
 _MOST_KEYS: Final = 4096  # about 2 MB; a process that serves more laboratories unwraps some again
-_LIFETIME_S: Final = 300.0  # a deleted or newly added key takes effect in every process after this time
+_LIFETIME_S: Final = 300.0  # a deleted key takes effect in every process after this time
+LEASE_S: Final = 5.0  # a newly added key seals in every process after this time
+
+
+_NEWEST: Final = 0  # in the ring: "the version that seals now"
 
 
 class KeyMissing(RuntimeError):
@@ -51,8 +55,13 @@ class _Ring:
         return found[1] if found is not None and found[0] > time.monotonic() else None
 
     def put(self, name: tuple[UUID, str, int], key: Key) -> None:
+        lab_id, kind, key_version = name
         with self._lock:
-            self._held[name] = time.monotonic() + _LIFETIME_S, key
+            self._held[name] = time.monotonic() + (LEASE_S if key_version == _NEWEST else _LIFETIME_S), key
+            # Whoever meets a newer version than the one that seals here seals with it from now on.
+            held = self._held.get((lab_id, kind, _NEWEST))
+            if held is not None and held[1].version < key.version:
+                del self._held[lab_id, kind, _NEWEST]
             self._held.move_to_end(name)
             while len(self._held) > _MOST_KEYS:
                 self._held.popitem(last=False)
@@ -63,7 +72,6 @@ class _Ring:
 
 
 _ring = _Ring()
-_NEWEST: Final = 0  # in the ring: "the version that seals now"
 
 
 def create_key_ring(lab_id: UUID) -> None:
@@ -73,7 +81,7 @@ def create_key_ring(lab_id: UUID) -> None:
 
 
 def add_key(lab_id: UUID, kind: str, key_version: int) -> None:
-    """Add one key; from the next look-up on (at most five minutes) the highest version seals."""
+    """Add one key; from the next look-up on (after LEASE_S at the latest) the highest version seals."""
     _require_own(lab_id)
     wrapped = wrap(os.urandom(KEY_BYTES), lab_id, kind, key_version)
     apps.get_model("protection", "LabKey")._default_manager.create(

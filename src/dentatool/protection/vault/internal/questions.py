@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import FieldError
-from django.db.models.expressions import Col
+from django.db.models.expressions import Col, Expression
 from django.db.models.lookups import Exact, IsNull
 
 if TYPE_CHECKING:
@@ -53,6 +53,17 @@ class SealedColumn(Col):
         """The column itself, for the two permitted questions."""
         sql, params = super().as_sql(compiler, connection)
         return sql, list(params)
+
+
+class AsItIs(Expression):
+    """In an UPDATE: this column keeps what the row holds."""
+
+    def __init__(self, field: SealedField) -> None:
+        super().__init__(output_field=field)
+        self._column = str(field.column)
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        return connection.ops.quote_name(self._column), []
 
 
 class _BareColumn:

@@ -108,7 +108,7 @@ def _of_token(field: SealedText, query: str, same: dict[str, Any]) -> list[tuple
         beside = "".join(f" and {connection.ops.quote_name(column)} = %s" for column in same)
         question = (
             "select in_use.keys, rows.id, rows.version, rows.{column} from (select array_agg(key_version order by"  # noqa: S608
-            " key_version desc) as keys from protection_labkey where kind = 'index' and retired_at is null) in_use"
+            " key_version desc) as keys from protection_labkey where kind = 'index') in_use"
             f" left join {{table}} rows on ({among}){beside}"
         )
         answer = list(_ask(field, question, [*(edge for both in ranges for edge in both), *same.values()]))

@@ -10,7 +10,7 @@ WITH place AS (
 ), our_role AS (
     SELECT oid, rolname, rolcanlogin, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication FROM pg_roles
     WHERE rolname IN ('dentatool_owner', 'dentatool_app', 'dentatool_worker', 'dentatool_practice', 'dentatool_doors',
-                      'dentatool_backup')
+                      'dentatool_keys', 'dentatool_backup')
 ), held (object, owner, acl) AS (
     SELECT name, relowner, relacl FROM relation WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
     UNION ALL

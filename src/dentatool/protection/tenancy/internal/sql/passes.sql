@@ -1,7 +1,7 @@
 -- The pass inside the database. Run by the owner at every migrate; safe to repeat.
 CREATE SCHEMA IF NOT EXISTS protection;
 REVOKE ALL ON SCHEMA protection FROM PUBLIC;
-GRANT USAGE ON SCHEMA protection TO dentatool_app, dentatool_practice, dentatool_doors, dentatool_backup;
+GRANT USAGE ON SCHEMA protection TO dentatool_app, dentatool_practice, dentatool_doors, dentatool_keys, dentatool_backup;
 
 -- HMAC-SHA256 (RFC 2104) needs the key xor ipad and xor opad; kept ready made, since the
 -- server has no pgcrypto. Nobody but the owner may read this table.
@@ -107,7 +107,7 @@ END $$;
 REVOKE ALL ON FUNCTION protection.verified_pass(), protection.lab(), protection.writing_lab(), protection.any_lab(),
     protection.own_lab(), protection.practice(), protection.person() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION protection.lab(), protection.writing_lab(), protection.any_lab(), protection.own_lab(),
-    protection.practice(), protection.person() TO dentatool_app, dentatool_practice, dentatool_doors, dentatool_backup;
+    protection.practice(), protection.person() TO dentatool_app, dentatool_practice, dentatool_doors, dentatool_keys, dentatool_backup;
 
 -- Stamps of every Record: when changed, how often.
 CREATE OR REPLACE FUNCTION protection.stamp() RETURNS trigger
