@@ -71,6 +71,8 @@ def specimens(database: dict) -> Iterator[Any]:
                 cursor.execute(statement)
         owner.execute(f"grant {', '.join(model.grants)} on {table} to dentatool_app")
         owner.execute(f"grant select on {table} to dentatool_backup")
+        for statement in shield.grants_to_reseal(model):
+            owner.execute(statement)
     yield model
     with connect_as(database, "owner", autocommit=True) as owner:
         owner.execute(f"drop table {table}")

@@ -41,8 +41,13 @@ def declare_demo(owner: psycopg.Connection) -> None:
 
 def connect_as_owner() -> psycopg.Connection:
     """A connection in the owner's role, for commands on the server; pages never hold one."""
+    return connect_as("owner")
+
+
+def connect_as(role: str) -> psycopg.Connection:
+    """A connection of its own in one of the installation's roles."""
     facts = json.loads(Path(settings.DENTATOOL_DB_FILE).read_text())
-    login = facts["roles"]["owner"]
+    login = facts["roles"][role]
     return psycopg.connect(
         host=facts["host"],
         port=facts["port"],

@@ -150,6 +150,10 @@ WORDS: dict[str, Word] = {
             "sys_startup": "Programm gestartet",
             "sys_shutdown": "Programm beendet",
             "crypt_key_event": "Schlüssel angelegt oder ausgetauscht",
+            "keys.rotated": "Alle Werte unter dem neuen Schlüssel versiegelt",
+            "keys.destroyed": "Abgelösten Schlüssel gelöscht",
+            "keys.rewrapped": "Schlüssel unter dem neuen Hauptschlüssel verpackt",
+            "keys.shredded": "Schlüssel des Labors vernichtet",
             "backup_done": "Gesichert",
             "backup_verify_fail": "Sicherungen sind verändert oder unvollständig",
             "backup_drill": "Wiederherstellung geprobt",
@@ -212,6 +216,9 @@ FACTS: dict[str, str] = {
     "before": "vorher",
     "after": "nachher",
     "user": "Benutzer am Server",
+    "values": "Werte",
+    "rows": "Zeilen",
+    "unreadable": "Nicht lesbare Werte",
 }
 
 

@@ -125,6 +125,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
     SELECT l.id FROM public.protection_laboratory l WHERE l.active
 $$;
 
+-- For the owner's commands alone: every laboratory there is, also those that nobody may enter any more.
+CREATE OR REPLACE FUNCTION protection.door_every_laboratory() RETURNS TABLE (lab_id uuid, name text, active boolean)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+    SELECT l.id, l.name, l.active FROM public.protection_laboratory l ORDER BY l.id
+$$;
+
 -- Door 4, for the worker alone: laboratories that have a job due.
 CREATE OR REPLACE FUNCTION protection.door_due_labs() RETURNS SETOF uuid
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
@@ -358,7 +364,8 @@ REVOKE ALL ON FUNCTION protection.door_find_accounts(bytea), protection.door_ope
     protection.door_find_link(bytea), protection.door_find_token(bytea),
     protection.door_dead_session(bytea), protection.door_still_good(uuid[], uuid[], text[]),
     protection.door_tally(uuid, integer, integer),
-    protection.door_laboratories(), protection.door_due_labs(), protection.door_unsealed_trails(interval) FROM PUBLIC;
+    protection.door_laboratories(), protection.door_every_laboratory(), protection.door_due_labs(),
+    protection.door_unsealed_trails(interval) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION protection.door_find_accounts(bytea), protection.door_open_session(bytea, boolean),
     protection.door_find_link(bytea), protection.door_find_token(bytea), protection.door_find_passkey(bytea),
     protection.door_count_attempts(uuid[], integer[], integer[], integer[]), protection.door_give_back_attempts(uuid[]),
@@ -371,6 +378,7 @@ GRANT EXECUTE ON FUNCTION protection.door_count_attempts(uuid[], integer[], inte
 GRANT EXECUTE ON FUNCTION protection.door_still_good(uuid[], uuid[], text[]) TO dentatool_practice;
 GRANT EXECUTE ON FUNCTION protection.door_laboratories(), protection.door_due_labs(),
     protection.door_take_reset_requests(), protection.door_unsealed_trails(interval) TO dentatool_worker;
+GRANT EXECUTE ON FUNCTION protection.door_every_laboratory() TO dentatool_owner;
 
 RESET ROLE;
 REVOKE CREATE ON SCHEMA protection FROM dentatool_doors;

@@ -1,0 +1,334 @@
+"""Rotation of a laboratory's keys: everything readable before, while and after; old keys gone only when nothing names them."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from django.db import DatabaseError, connection
+
+from dentatool.protection import key_rotation
+from dentatool.protection.key_rotation import destroy_unused, rotate
+from dentatool.protection.models import LabKey
+from dentatool.protection.vault import DecryptError, find_sealed
+from dentatool.protection.vault.internal import keys
+from dentatool.protection.vault.internal.columns import SealedTable, sealed_tables
+from dentatool.protection.vault.internal.rotation import Use, uses, walk
+from dentatool.protection.tenancy import laboratory
+from billing.conftest import make_order
+from harness.database import in_role
+
+NOW = timedelta(0)
+CALL = "select protection.reseal(%s, %s, %b, %b, %b)"
+
+
+@pytest.fixture
+def issued(anna: Any) -> Any:
+    """An invoice that nothing changes any more."""
+    from dentatool.billing.actions import draft_invoice, issue_invoice
+
+    with anna.at_work():
+        return issue_invoice(draft_invoice(make_order()))
+
+
+@pytest.fixture
+def tables(specimens: Any) -> list[SealedTable]:
+    return [*sealed_tables(), *sealed_tables([specimens])]
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No waiting for other processes: there are none."""
+    monkeypatch.setattr(key_rotation, "LEASE_S", 0.0)
+
+
+@pytest.fixture
+def rotated(anna: Any, tables: list[SealedTable], fast: None) -> Callable[..., Any]:
+    """Rotate Anna's keys as the command does: in the owner's role."""
+
+    def do(*kinds: str, **options: Any) -> Any:
+        with in_role("owner"):
+            return rotate(anna.lab_id, kinds or keys.KINDS, tables=tables, **options)
+
+    return do
+
+
+def versions(rows: Any) -> list[tuple[bytes, bytes]]:
+    """(data, index) version of each stored name."""
+    return [(raw[4:8], raw[1:2]) for raw in (sealed.raw for sealed in rows.values_list("name_sealed", flat=True))]
+
+
+def test_every_value_is_sealed_anew_and_none_has_changed(anna: Any, specimens: Any, rotated: Any) -> None:
+    with anna.at_work():
+        for n in range(30):
+            specimens.objects.create(
+                name=f"Otto Müller {n}", remarks="blau" * n, birth_date=date(1980, 1, 1) if n % 2 else None, scan=b"x" * n
+            )
+        before = list(specimens.objects.order_by("pk").values("pk", "version", "changed_at"))
+        old = dict(specimens.objects.values_list("pk", "name_sealed"))
+
+    done = rotated()
+
+    assert (done.versions, done.resumed, done.unreadable) == ({"data": 2, "index": 2, "file": 2}, False, 0)
+    with anna.at_work():
+        assert list(specimens.objects.order_by("pk").values("pk", "version", "changed_at")) == before
+        assert set(versions(specimens.objects)) == {(b"\0\0\0\2", b"\2")}
+        assert {len(sealed.raw) == len(old[pk].raw) for pk, sealed in specimens.objects.values_list("pk", "name_sealed")}
+        for n, row in enumerate(sorted(specimens.objects.all(), key=lambda row: int(row.name.split()[-1]))):
+            assert (row.name, row.remarks, row.scan) == (f"Otto Müller {n}", "blau" * n, b"x" * n)
+            assert row.birth_date == (date(1980, 1, 1) if n % 2 else None)
+        assert len(find_sealed(specimens, "name", "Mueller, Otto 7", whole=True)) == 1
+        assert len(find_sealed(specimens, "name", "müll", limit=100)) == 30
+
+
+def test_the_trail_tells_of_the_rotation_and_of_no_changed_record(anna: Any, specimens: Any, rotated: Any, superuser: psycopg.Connection) -> None:
+    with anna.at_work():
+        specimens.objects.create(name="Otto")
+    question = "select what, action, changes from protection_entry where lab_id = %s and at > %s order by at"
+    (begun,) = superuser.execute("select clock_timestamp()").fetchone()
+
+    rotated("data")
+
+    entries = superuser.execute(question, [anna.lab_id, begun]).fetchall()
+    assert [(what, action) for what, action, _changes in entries] == [
+        ("crypt_key_event", ""), ("keys.rotated", ""), ("keys.rotated", "")
+    ]  # fmt: skip
+    assert entries[-1][2]["values"] >= 1
+
+
+def test_issued_invoices_are_sealed_anew_as_well_and_say_the_same(anna: Any, issued: Any, rotated: Any, superuser: psycopg.Connection) -> None:
+    question = "select snapshot, snapshot_sha256 from billing_invoice where lab_id = %s"
+    (before,) = superuser.execute(question, [anna.lab_id]).fetchall()
+    with anna.at_work():
+        said = issued.__class__.objects.get(pk=issued.pk).snapshot
+
+    rotated()
+
+    (after,) = superuser.execute(question, [anna.lab_id]).fetchall()
+    assert (before[0][1:5], after[0][1:5], before[1] == after[1]) == (b"\0\0\0\1", b"\0\0\0\2", True)
+    with anna.at_work():
+        assert issued.__class__.objects.get(pk=issued.pk).snapshot == said
+        from dentatool.billing.queries import chain_faults
+
+        assert list(chain_faults()) == []
+
+
+def test_an_old_key_stays_while_the_trail_names_it_and_goes_when_nothing_does(
+    anna: Any, specimens: Any, tables: list[SealedTable], rotated: Any, superuser: psycopg.Connection
+) -> None:
+    with anna.at_work():
+        row = specimens.objects.create(name="Otto", scan=b"Bild")
+    rotated()
+
+    with in_role("owner"):
+        kept = {use.kind: use for use in uses(anna.lab_id, tables) if use.version == 1}
+        assert destroy_unused(anna.lab_id, tables=tables) == []  # the time for it has not come
+        gone = destroy_unused(anna.lab_id, grace=NOW, tables=tables)
+    assert {(use.kind, use.stored) for use in kept.values()} == {("data", 0), ("file", 0)}
+    assert min(use.in_trail for use in kept.values()) > 0
+    assert gone == [("index", 1)]  # nobody searches in the trail
+
+    superuser.execute("set session_replication_role = replica")
+    superuser.execute("delete from protection_entry where lab_id = %s and kind = 'row'", [anna.lab_id])
+    superuser.execute("set session_replication_role = origin")
+    with in_role("owner"):
+        assert destroy_unused(anna.lab_id, grace=NOW, tables=tables) == [("data", 1), ("file", 1)]
+    with anna.at_work():
+        assert sorted(LabKey.objects.values_list("kind", "key_version")) == [("data", 2), ("file", 2), ("index", 2)]
+        assert specimens.objects.get(pk=row.pk).name == "Otto"
+
+
+def test_what_a_destroyed_key_has_sealed_is_not_readable_and_ends_no_page(
+    anna: Any, specimens: Any, tables: list[SealedTable], rotated: Any, superuser: psycopg.Connection
+) -> None:
+    from harness.specimen import overwrite
+
+    with anna.at_work():
+        row = specimens.objects.create(name="Otto")
+        old = specimens.objects.values_list("name_sealed", flat=True).get(pk=row.pk).raw
+    rotated()
+    superuser.execute("delete from protection_labkey where lab_id = %s and key_version = 1", [anna.lab_id])
+    keys.forget_keys()
+    overwrite(superuser, row.pk, name=old)
+
+    with anna.at_work():
+        with pytest.raises(DecryptError, match="unbekannte Schlüsselfassung"):
+            _ = specimens.objects.get(pk=row.pk).name
+        with DecryptError.shown():
+            assert specimens.objects.get(pk=row.pk).name == "nicht lesbar"
+    assert rotated().unreadable == 1  # and the next rotation says so, and goes on
+
+
+def test_a_rotation_that_stopped_half_way_is_taken_up_with_the_same_versions(
+    anna: Any, specimens: Any, rotated: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with anna.at_work():
+        for n in range(5):
+            specimens.objects.create(name=f"Otto {n}")
+    real, seen = walk, []
+
+    def ends_early(*_: Any, **__: Any) -> None:
+        seen.append("begun")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(key_rotation, "walk", ends_early)
+    with pytest.raises(KeyboardInterrupt):
+        rotated("data", "index")
+    with anna.at_work():
+        new = specimens.objects.create(name="Neu")
+        assert new.name_sealed.raw[4:8] == b"\0\0\0\2"  # from the beginning
+        assert {row.name for row in specimens.objects.all()} == {"Neu", *(f"Otto {n}" for n in range(5))}
+        assert len(find_sealed(specimens, "name", "Otto 3", whole=True)) == 1
+        assert len(find_sealed(specimens, "name", "Neu", whole=True)) == 1
+
+    monkeypatch.setattr(key_rotation, "walk", real)
+    done = rotated("file")  # whatever is asked for: first what was begun
+
+    assert (done.resumed, done.versions) == (True, {"data": 2, "index": 2})
+    with anna.at_work():
+        assert set(versions(specimens.objects)) == {(b"\0\0\0\2", b"\2")}
+
+
+def test_a_change_that_somebody_makes_meanwhile_stays(anna: Any, specimens: Any, tables: list[SealedTable], rotated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dentatool.protection.vault.internal import rotation
+
+    with anna.at_work():
+        row, other = specimens.objects.create(name="Otto"), specimens.objects.create(name="Anna")
+    store, changed = rotation._store, []
+
+    def slowly(*given: Any) -> None:
+        if not changed:  # between reading and writing, from another connection
+            changed.append(in_another_connection(anna.lab_id, specimens, row.pk, "Ottilie"))
+        store(*given)
+
+    monkeypatch.setattr(rotation, "_store", slowly)
+    rotated("data")
+
+    assert changed
+    with anna.at_work():
+        assert {row.name for row in specimens.objects.all()} == {"Ottilie", "Anna"}
+        assert set(versions(specimens.objects)) == {(b"\0\0\0\2", b"\1")}
+        assert specimens.objects.get(pk=row.pk).version == 2
+        assert specimens.objects.get(pk=other.pk).version == 1
+
+
+def test_what_was_loaded_before_brings_no_old_ciphertext_back(anna: Any, specimens: Any, rotated: Any) -> None:
+    with anna.at_work():
+        specimens.objects.create(name="Otto", remarks="blau")
+        loaded = specimens.objects.get()
+    rotated("data", "index")
+
+    with anna.at_work():
+        loaded.name, loaded.box = "Otto", "7"  # as a form assigns everything
+        loaded.save()
+
+        stored = specimens.objects.get()
+        assert (stored.name, stored.remarks, stored.box) == ("Otto", "blau", "7")
+        assert versions(specimens.objects) == [(b"\0\0\0\2", b"\2")]
+        assert stored.remarks_sealed.raw[1:5] == b"\0\0\0\2"
+
+
+def test_a_process_that_still_has_the_old_key_learns_of_the_new_one_when_it_meets_it(anna: Any, specimens: Any, rotated: Any) -> None:
+    with anna.at_work():
+        specimens.objects.create(name="Otto")
+        held = dict(keys._ring._held)  # what another process remembers
+    rotated("data")
+    keys._ring._held.clear()
+    keys._ring._held.update(held)
+
+    with anna.at_work():
+        assert keys.newest_key(anna.lab_id, "data").version == 1
+        assert specimens.objects.get().name == "Otto"  # an unknown version is fetched
+        assert keys.newest_key(anna.lab_id, "data").version == 2
+
+
+def test_two_commands_are_not_at_the_same_keys(anna: Any, rotated: Any, database: dict) -> None:
+    from harness.database import connect_as
+
+    with connect_as(database, "owner", autocommit=True) as other:
+        other.execute("select pg_advisory_lock(%s)", [int.from_bytes(anna.lab_id.bytes[8:], "big", signed=True)])
+        with pytest.raises(key_rotation.Busy):
+            rotated("data")
+
+
+def test_of_berts_values_none_is_touched(anna: Any, bert: Any, specimens: Any, rotated: Any) -> None:
+    with bert.at_work():
+        specimens.objects.create(name="Bodo")
+        before = specimens.objects.get().name_sealed.raw
+    rotated()
+
+    with bert.at_work():
+        assert specimens.objects.get().name_sealed.raw == before
+
+
+@pytest.mark.parametrize("role", ["app", "worker"])
+def test_neither_app_nor_worker_can_seal_anew(anna: Any, specimens: Any, role: str) -> None:
+    with anna.at_work():
+        row = specimens.objects.create(name="Otto")
+        raw = row.name_sealed.raw
+    with in_role(role):
+        for attempt in ("select protection.reseal('vault_specimen', '{name}', %b, %b, %b)", "set role dentatool_keys"):
+            arguments = [[row.pk], [raw], [raw]] if "%b" in attempt else []
+            with pytest.raises((DatabaseError, psycopg.Error), match="permission denied"), laboratory(anna.lab_id):
+                psycopg.Cursor(connection.connection).execute(attempt, arguments)
+
+
+def test_even_the_owner_gets_nothing_past_it_but_a_value_of_the_same_shape_under_a_key_in_use(
+    anna: Any, bert: Any, specimens: Any, rotated: Any
+) -> None:
+    with bert.at_work():
+        theirs = specimens.objects.create(name="Bodo")
+    with anna.at_work():
+        row = specimens.objects.create(name="Otto", remarks="blau")
+        old = specimens.objects.get(pk=row.pk)
+    was, said = old.name_sealed.raw, old.remarks_sealed.raw
+    rotated("data")
+    with anna.at_work():
+        now = specimens.objects.get(pk=row.pk).name_sealed.raw
+        remarks = specimens.objects.get(pk=row.pk).remarks_sealed.raw
+
+    def tried(columns: list[str], ids: list[Any], before: list[Any], after: list[Any], table: str = "vault_specimen") -> int:
+        with in_role("owner"), laboratory(anna.lab_id):
+            return psycopg.Cursor(connection.connection).execute(CALL, [table, columns, ids, before, after]).fetchone()[0]
+
+    for after in (was, now[:-1], now + b"x", b"\1" + now[1:], now[:4] + b"\0\0\0\3" + now[8:], b"Klartext", b""):
+        with pytest.raises(psycopg.Error, match="no value sealed anew"):
+            tried(["name"], [row.pk], [now], [after])
+    with pytest.raises(psycopg.Error, match="no value sealed anew"):
+        tried(["name", "remarks"], [row.pk], [now], [now])
+    for table, column in (("vault_specimen", "box"), ("vault_specimen", "lab_id"), ("protection_labkey", "wrapped"), ("protection_entry", "changes")):
+        with pytest.raises(psycopg.Error, match="permission denied|operator does not exist|cannot be matched"):
+            tried([column], [row.pk], [now], [now], table)
+    assert tried(["remarks"], [row.pk], [said], [remarks]) == 0  # not what stands there
+    theirs_anew = theirs.name_sealed.raw[:4] + now[4:8] + theirs.name_sealed.raw[8:]
+    assert tried(["name"], [theirs.pk], [theirs.name_sealed.raw], [theirs_anew]) == 0  # another laboratory's
+    with anna.at_work():
+        assert specimens.objects.get(pk=row.pk).name == "Otto"
+    with pytest.raises(psycopg.Error, match="no pass|no value"), in_role("owner"):
+        psycopg.Cursor(_connected()).execute(CALL, ["vault_specimen", ["name"], [uuid4()], [now], [now]])
+
+
+def _connected() -> Any:
+    connection.ensure_connection()
+    return connection.connection
+
+
+def in_another_connection(lab_id: Any, specimens: Any, row_id: Any, name: str) -> bool:
+    """A request that changes the name, beside ours."""
+    import threading
+
+    def work() -> None:
+        try:
+            with laboratory(lab_id):
+                row = specimens.objects.get(pk=row_id)
+                row.name = name
+                row.save()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    return True
