@@ -37,7 +37,7 @@ def test_a_sound_installation_has_nothing_to_mend(var: Path, post_office: PostOf
     # server: none of it is this installation's fault.
     beside = ("Datenträger", "Sicherungen", "Zugänge des Betreibers")
     assert [finding for finding in findings if finding.status != GOOD and finding.what not in beside] == []
-    assert len(findings) == 27
+    assert len(findings) == 28
 
 
 def test_a_mail_server_that_is_missing_away_or_without_a_known_certificate_is_named(
@@ -172,3 +172,22 @@ def test_an_entry_that_is_kept_too_long_is_named(var: Path, anna: Any, superuser
 
     assert finding.status == WRONG
     assert "access: 1 Einträge" in finding.found
+
+
+def test_keys_that_grow_too_old_are_named(var: Path, anna: Any, superuser: psycopg.Connection) -> None:
+    def age(days: int) -> None:
+        superuser.execute("set session_replication_role = replica")
+        superuser.execute(
+            "update protection_labkey set created_at = now() - make_interval(days => %s) where lab_id = %s and kind = 'data'",
+            [days, anna.lab_id],
+        )
+        superuser.execute("set session_replication_role = origin")
+
+    age(300)
+    assert _status(var, "Schlüsselalter") == GOOD
+    age(340)
+    assert _status(var, "Schlüsselalter") == WARNING
+    age(366)
+    assert _status(var, "Schlüsselalter") == WRONG
+    age(0)
+    assert _status(var, "Schlüsselalter") == GOOD

@@ -23,6 +23,7 @@ from dentatool.operations.backup.setup import is_wanted
 from dentatool.operations.certificate import days_left
 from dentatool.operations.cluster.hardening import what_is_open
 from dentatool.operations.environment import connect, why_not, why_not_ours
+from dentatool.operations.key_age import told as told_of_keys
 from dentatool.operations.monitoring import heartbeat
 from dentatool.operations.trails.told import told as told_of_trails
 from dentatool.operations.updates.told import told as told_of_updates
@@ -78,6 +79,7 @@ def examine(var: Path, *, production: bool) -> list[Finding]:
             _backup_writes_nothing(database), _trail_forgets_in_time(database), _as_the_program_made_it(database),
             *_administrators(database, var), _environment(var, production=production),
             *(Finding(*each) for each in told_of_trails(var, database)),
+            *(Finding(*each) for each in told_of_keys(database)),
         ]  # fmt: skip
     if production:
         findings += _production()

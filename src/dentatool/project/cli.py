@@ -16,7 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "migrate": ("migrate", "Datenbank auf den Stand des Programms bringen und schützen"),
     "bench": ("bench", "Geschwindigkeit messen, mit allem Schutz, gegen SQL von Hand"),
     "tenant": ("tenant", "Labore anlegen und auflisten"),
-    "keys": ("keys", "Schlüssel der Labore prüfen"),
+    "keys": ("keys", "Schlüssel: Alter, neue Fassungen, Ende eines Labors"),
     "backup": ("backup", "Sichern, prüfen, Wiederherstellung proben"),
     "restore": ("restore", "Die Datenbank zu einer Minute in einem leeren Ordner wiederherstellen"),
     "prices": ("prices", "Preisdateien der KZVen einlesen"),

@@ -1,47 +1,110 @@
-"""dentatool keys status: which keys each laboratory has, and whether the root key opens them."""
+"""dentatool keys: ages of all keys, new ones for laboratories and for the root, and the end of a laboratory's keys."""
 
 import argparse
+import sys
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from dentatool.project.console import fail, say
+from dentatool.project.console import Failure, fail, say
 from dentatool.project.instance import start_django
-from dentatool.project.tenant import laboratory_ids
 
-_KINDS = {"data": "Werte", "index": "Suche", "file": "Dateien"}
+if TYPE_CHECKING:
+    from dentatool.protection.key_rotation import Progress
+
+KINDS = {"data": "Werte", "index": "Suche", "file": "Dateien"}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """One action so far."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="status")
-    actions.add_parser("status", help="Fassungen der Schlüssel je Labor; jeder wird zur Probe geöffnet")
+    """Each action is a line of docs/runbooks/schluessel.md."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="status|rotate|prune")
+    status = actions.add_parser("status", help="Alter und Fassungen der Schlüssel; jeder wird zur Probe geöffnet")
+    status.add_argument("--json", action="store_true", help="für Programme")
+    status.add_argument("--usage", action="store_true", help="auch zählen, was welche Fassung braucht (liest alles)")
+    rotate = actions.add_parser("rotate", help="Neue Schlüssel für Labore; alle arbeiten weiter")
+    _which(rotate)
+    rotate.add_argument(
+        "--kind", choices=[*KINDS, "all"], default="all", help="Werte (data), Suche (index), Dateien (file)"
+    )
+    rotate.add_argument("--rows-per-s", type=float, metavar="N", help="höchstens so viele Zeilen je Sekunde")
+    prune = actions.add_parser("prune", help="Abgelöste Fassungen löschen, die nichts mehr braucht")
+    _which(prune)
+
+
+def _which(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--lab", type=UUID, metavar="KENNUNG", help="ein Labor (siehe dentatool tenant list)")
+    which.add_argument("--all", action="store_true", help="alle Labore nacheinander, auch geschlossene")
 
 
 def call(options: argparse.Namespace) -> int:
-    """Open every key once. Exit code 1 if the root key or any key of a laboratory is unusable."""
-    start_django("worker")
-    from dentatool.protection.key_status import RootKeyError, check_root_key  # noqa: PLC0415
+    """Exit code 0 only when everything was done and every key opens."""
+    from dentatool.project import key_report  # noqa: PLC0415
 
-    try:
-        check_root_key()
-    except RootKeyError as error:
-        return fail(f"Hauptschlüssel: {error}")
-    unusable = [lab_id for lab_id in laboratory_ids() if not _shown(lab_id)]
-    if unusable:
-        return fail(f"Bei {len(unusable)} Laboren ist ein Schlüssel nicht zu öffnen.")
-    say("Alle Schlüssel lassen sich mit dem Hauptschlüssel öffnen.")
-    return 0
+    start_django("owner")
+    if options.action == "status":
+        return key_report.status(as_json=options.json, with_usage=options.usage)
+    return {"rotate": _rotate, "prune": _prune}[options.action](options)
 
 
-def _shown(lab_id: UUID) -> bool:
-    from dentatool.protection.key_status import keys_of  # noqa: PLC0415
-    from dentatool.protection.tenancy import laboratory  # noqa: PLC0415
+def laboratories(options: argparse.Namespace) -> list[tuple[UUID, str]]:
+    """Those that were named."""
+    from dentatool.protection.key_rotation import every_laboratory  # noqa: PLC0415
 
-    with laboratory(lab_id):
-        found = keys_of(lab_id)
-    missing = [name for kind, name in _KINDS.items() if not any(key.kind == kind for key in found)]
-    versions = ", ".join(
-        f"{_KINDS[key.kind]} {key.version} vom {key.made_on:%d.%m.%Y}{'' if key.opens else ' NICHT ZU ÖFFNEN'}"
-        for key in found
+    found = [(lab_id, name) for lab_id, name, _active in every_laboratory() if options.lab in (None, lab_id)]
+    if options.lab and not found:
+        raise Failure(f"Ein Labor {options.lab} gibt es nicht. Alle zeigt: dentatool tenant list")
+    return found
+
+
+def _rotate(options: argparse.Namespace) -> int:
+    from dentatool.protection.key_rotation import Busy, rotate  # noqa: PLC0415
+    from dentatool.protection.key_status import RootKeyError  # noqa: PLC0415
+
+    if options.rows_per_s is not None and options.rows_per_s <= 0:
+        raise Failure("--rows-per-s muss größer als 0 sein.")
+    kinds = tuple(KINDS) if options.kind == "all" else (options.kind,)
+    unreadable = 0
+    for lab_id, name in laboratories(options):
+        say(f"{lab_id}  {name}")
+        try:
+            done = rotate(lab_id, kinds, rows_per_s=options.rows_per_s, tell=_tell)
+        except (Busy, RootKeyError) as problem:
+            raise Failure(str(problem)) from problem
+        _end_of_line()
+        new = ", ".join(f"{KINDS[kind]} Fassung {version}" for kind, version in done.versions.items())
+        begun = "zu Ende gebracht, was begonnen war" if done.resumed else "neu"
+        rate = done.rows / done.seconds if done.seconds else 0
+        say(f"  {new} ({begun}): {done.rows} Zeilen, {done.values} Werte in {done.seconds:.1f} s, {rate:.0f} Zeilen/s")
+        if done.unreadable:
+            say(f"  ! {done.unreadable} Werte sind nicht lesbar und blieben, wie sie sind.")
+        unreadable += done.unreadable
+    say("Die alten Fassungen öffnen weiter, was das Protokoll von früher enthält. Nach zehn Minuten löscht")
+    say(
+        "„dentatool keys prune“, was nichts mehr braucht; was noch gebraucht wird, zeigt „dentatool keys status --usage“."
     )
-    say(f"{lab_id}  {versions}{''.join(f'  {name} FEHLT' for name in missing)}")
-    return not missing and all(key.opens for key in found)
+    return fail(f"{unreadable} Werte sind nicht lesbar; siehe docs/runbooks/schluessel.md.") if unreadable else 0
+
+
+def _tell(now: "Progress") -> None:
+    """On a terminal one line that moves; through a pipe nothing but the result."""
+    if sys.stdout.isatty():
+        rest = f"noch {now.remaining_s:.0f} s"
+        print(f"\r  {now.done} von {now.total} Zeilen, {now.per_s:.0f}/s, {rest}   ", end="", flush=True)
+
+
+def _end_of_line() -> None:
+    if sys.stdout.isatty():
+        print()
+
+
+def _prune(options: argparse.Namespace) -> int:
+    from dentatool.protection.key_rotation import Busy, destroy_unused  # noqa: PLC0415
+
+    for lab_id, name in laboratories(options):
+        try:
+            gone = destroy_unused(lab_id)
+        except Busy as problem:
+            raise Failure(str(problem)) from problem
+        told = ", ".join(f"{KINDS[kind]} Fassung {version}" for kind, version in gone) or "nichts zu löschen"
+        say(f"{lab_id}  {name}: {told}")
+    return 0

@@ -70,7 +70,7 @@ def every_laboratory() -> list[tuple[UUID, str, bool]]:
     """Id, name, and whether it is open; closed ones have keys as well."""
     with connection.cursor() as cursor:
         cursor.execute("select * from protection.door_every_laboratory()")
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def rotate(

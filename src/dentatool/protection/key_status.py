@@ -1,7 +1,7 @@
-"""What the provider may know of a laboratory's keys: which there are and whether they open; never a key."""
+"""What the provider may know of keys: which there are, how old they are, whether they open; never a key."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.apps import apps
@@ -13,20 +13,30 @@ __all__ = ["KeyFact", "RootKeyError", "check_root_key", "keys_of"]
 
 @dataclass(frozen=True, slots=True)
 class KeyFact:
-    """One version of one key."""
+    """One version of one key of a laboratory. `retired_on`: since then it only opens."""
 
     kind: str
     version: int
     made_on: datetime
+    retired_on: datetime | None
     opens: bool
+
+    @property
+    def days(self) -> int:
+        """Its age."""
+        return (datetime.now(UTC) - self.made_on) // timedelta(days=1)
 
 
 def keys_of(lab_id: UUID) -> list[KeyFact]:
-    """Every key that is in use, each opened once to be sure. Needs the laboratory's pass."""
-    stored = apps.get_model("protection", "LabKey")._default_manager.filter(lab_id=lab_id, retired_at=None)
+    """Every key that there is, each opened once to be sure. Needs the laboratory's pass."""
+    stored = apps.get_model("protection", "LabKey")._default_manager.filter(lab_id=lab_id)
     return [
         KeyFact(
-            key.kind, key.key_version, key.created_at, _opens(bytes(key.wrapped), lab_id, key.kind, key.key_version)
+            key.kind,
+            key.key_version,
+            key.created_at,
+            key.retired_at,
+            _opens(bytes(key.wrapped), lab_id, key.kind, key.key_version),
         )
         for key in stored.order_by("kind", "key_version")
     ]

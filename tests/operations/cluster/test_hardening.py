@@ -118,6 +118,7 @@ def test_nobody_but_the_backup_passes_row_level_security_by(superuser_dsn: str) 
         ("dentatool_app", False, False, False, False, False, True),
         ("dentatool_backup", False, True, False, False, False, True),
         ("dentatool_doors", False, False, False, False, False, False),
+        ("dentatool_keys", False, False, False, False, False, False),
         ("dentatool_owner", False, False, False, False, False, True),
         ("dentatool_practice", False, False, False, False, False, False),
         ("dentatool_worker", False, False, False, False, False, True),

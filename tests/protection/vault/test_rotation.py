@@ -9,15 +9,15 @@ import psycopg
 import pytest
 from django.db import DatabaseError, connection
 
+from billing.conftest import make_order
 from dentatool.protection import key_rotation
 from dentatool.protection.key_rotation import destroy_unused, rotate
 from dentatool.protection.models import LabKey
+from dentatool.protection.tenancy import laboratory
 from dentatool.protection.vault import DecryptError, find_sealed
 from dentatool.protection.vault.internal import keys
 from dentatool.protection.vault.internal.columns import SealedTable, sealed_tables
-from dentatool.protection.vault.internal.rotation import Use, uses, walk
-from dentatool.protection.tenancy import laboratory
-from billing.conftest import make_order
+from dentatool.protection.vault.internal.rotation import uses, walk
 from harness.database import in_role
 
 NOW = timedelta(0)
@@ -64,7 +64,10 @@ def test_every_value_is_sealed_anew_and_none_has_changed(anna: Any, specimens: A
     with anna.at_work():
         for n in range(30):
             specimens.objects.create(
-                name=f"Otto Müller {n}", remarks="blau" * n, birth_date=date(1980, 1, 1) if n % 2 else None, scan=b"x" * n
+                name=f"Otto Müller {n}",
+                remarks="blau" * n,
+                birth_date=date(1980, 1, 1) if n % 2 else None,
+                scan=b"x" * n,
             )
         before = list(specimens.objects.order_by("pk").values("pk", "version", "changed_at"))
         old = dict(specimens.objects.values_list("pk", "name_sealed"))
@@ -75,7 +78,9 @@ def test_every_value_is_sealed_anew_and_none_has_changed(anna: Any, specimens: A
     with anna.at_work():
         assert list(specimens.objects.order_by("pk").values("pk", "version", "changed_at")) == before
         assert set(versions(specimens.objects)) == {(b"\0\0\0\2", b"\2")}
-        assert {len(sealed.raw) == len(old[pk].raw) for pk, sealed in specimens.objects.values_list("pk", "name_sealed")}
+        assert {
+            len(sealed.raw) == len(old[pk].raw) for pk, sealed in specimens.objects.values_list("pk", "name_sealed")
+        }
         for n, row in enumerate(sorted(specimens.objects.all(), key=lambda row: int(row.name.split()[-1]))):
             assert (row.name, row.remarks, row.scan) == (f"Otto Müller {n}", "blau" * n, b"x" * n)
             assert row.birth_date == (date(1980, 1, 1) if n % 2 else None)
@@ -83,7 +88,9 @@ def test_every_value_is_sealed_anew_and_none_has_changed(anna: Any, specimens: A
         assert len(find_sealed(specimens, "name", "müll", limit=100)) == 30
 
 
-def test_the_trail_tells_of_the_rotation_and_of_no_changed_record(anna: Any, specimens: Any, rotated: Any, superuser: psycopg.Connection) -> None:
+def test_the_trail_tells_of_the_rotation_and_of_no_changed_record(
+    anna: Any, specimens: Any, rotated: Any, superuser: psycopg.Connection
+) -> None:
     with anna.at_work():
         specimens.objects.create(name="Otto")
     question = "select what, action, changes from protection_entry where lab_id = %s and at > %s order by at"
@@ -98,7 +105,9 @@ def test_the_trail_tells_of_the_rotation_and_of_no_changed_record(anna: Any, spe
     assert entries[-1][2]["values"] >= 1
 
 
-def test_issued_invoices_are_sealed_anew_as_well_and_say_the_same(anna: Any, issued: Any, rotated: Any, superuser: psycopg.Connection) -> None:
+def test_issued_invoices_are_sealed_anew_as_well_and_say_the_same(
+    anna: Any, issued: Any, rotated: Any, superuser: psycopg.Connection
+) -> None:
     question = "select snapshot, snapshot_sha256 from billing_invoice where lab_id = %s"
     (before,) = superuser.execute(question, [anna.lab_id]).fetchall()
     with anna.at_work():
@@ -135,6 +144,10 @@ def test_an_old_key_stays_while_the_trail_names_it_and_goes_when_nothing_does(
     superuser.execute("set session_replication_role = origin")
     with in_role("owner"):
         assert destroy_unused(anna.lab_id, grace=NOW, tables=tables) == [("data", 1), ("file", 1)]
+    told = superuser.execute(
+        "select changes from protection_entry where lab_id = %s and what = 'keys.destroyed' order by at", [anna.lab_id]
+    ).fetchall()
+    assert [changes for (changes,) in told] == [{"kind": kind, "version": 1} for kind in ("index", "data", "file")]
     with anna.at_work():
         assert sorted(LabKey.objects.values_list("kind", "key_version")) == [("data", 2), ("file", 2), ("index", 2)]
         assert specimens.objects.get(pk=row.pk).name == "Otto"
@@ -191,7 +204,9 @@ def test_a_rotation_that_stopped_half_way_is_taken_up_with_the_same_versions(
         assert set(versions(specimens.objects)) == {(b"\0\0\0\2", b"\2")}
 
 
-def test_a_change_that_somebody_makes_meanwhile_stays(anna: Any, specimens: Any, tables: list[SealedTable], rotated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_that_somebody_makes_meanwhile_stays(
+    anna: Any, specimens: Any, tables: list[SealedTable], rotated: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from dentatool.protection.vault.internal import rotation
 
     with anna.at_work():
@@ -230,7 +245,9 @@ def test_what_was_loaded_before_brings_no_old_ciphertext_back(anna: Any, specime
         assert stored.remarks_sealed.raw[1:5] == b"\0\0\0\2"
 
 
-def test_a_process_that_still_has_the_old_key_learns_of_the_new_one_when_it_meets_it(anna: Any, specimens: Any, rotated: Any) -> None:
+def test_a_process_that_still_has_the_old_key_learns_of_the_new_one_when_it_meets_it(
+    anna: Any, specimens: Any, rotated: Any
+) -> None:
     with anna.at_work():
         specimens.objects.create(name="Otto")
         held = dict(keys._ring._held)  # what another process remembers
@@ -289,24 +306,33 @@ def test_even_the_owner_gets_nothing_past_it_but_a_value_of_the_same_shape_under
         now = specimens.objects.get(pk=row.pk).name_sealed.raw
         remarks = specimens.objects.get(pk=row.pk).remarks_sealed.raw
 
-    def tried(columns: list[str], ids: list[Any], before: list[Any], after: list[Any], table: str = "vault_specimen") -> int:
+    def tried(
+        columns: list[str], ids: list[Any], before: list[Any], after: list[Any], table: str = "vault_specimen"
+    ) -> int:
         with in_role("owner"), laboratory(anna.lab_id):
-            return psycopg.Cursor(connection.connection).execute(CALL, [table, columns, ids, before, after]).fetchone()[0]
+            return (
+                psycopg.Cursor(connection.connection).execute(CALL, [table, columns, ids, before, after]).fetchone()[0]
+            )
 
     for after in (was, now[:-1], now + b"x", b"\1" + now[1:], now[:4] + b"\0\0\0\3" + now[8:], b"Klartext", b""):
         with pytest.raises(psycopg.Error, match="no value sealed anew"):
             tried(["name"], [row.pk], [now], [after])
     with pytest.raises(psycopg.Error, match="no value sealed anew"):
         tried(["name", "remarks"], [row.pk], [now], [now])
-    for table, column in (("vault_specimen", "box"), ("vault_specimen", "lab_id"), ("protection_labkey", "wrapped"), ("protection_entry", "changes")):
-        with pytest.raises(psycopg.Error, match="permission denied|operator does not exist|cannot be matched"):
+    for table, column in (
+        ("vault_specimen", "box"),
+        ("vault_specimen", "lab_id"),
+        ("protection_labkey", "wrapped"),
+        ("protection_entry", "changes"),
+    ):
+        with pytest.raises(psycopg.Error, match=r"permission denied|operator does not exist|cannot be matched"):
             tried([column], [row.pk], [now], [now], table)
     assert tried(["remarks"], [row.pk], [said], [remarks]) == 0  # not what stands there
     theirs_anew = theirs.name_sealed.raw[:4] + now[4:8] + theirs.name_sealed.raw[8:]
     assert tried(["name"], [theirs.pk], [theirs.name_sealed.raw], [theirs_anew]) == 0  # another laboratory's
     with anna.at_work():
         assert specimens.objects.get(pk=row.pk).name == "Otto"
-    with pytest.raises(psycopg.Error, match="no pass|no value"), in_role("owner"):
+    with pytest.raises(psycopg.Error, match=r"no pass|no value"), in_role("owner"):
         psycopg.Cursor(_connected()).execute(CALL, ["vault_specimen", ["name"], [uuid4()], [now], [now]])
 
 

@@ -37,7 +37,10 @@ _ROLES: Catalogue = {
     ("Mitgliedschaft", "dentatool_owner in dentatool_keys"): "",
     ("Mitgliedschaft", "dentatool_backup in pg_read_all_data"): "",
     **{("Recht", f"Datenbank für dentatool_{role}"): "connect" for role in ("app", "worker", "backup")},
-    **{("Recht", f"Schema public für dentatool_{role}"): "usage" for role in ("app", "practice", "doors", "keys", "backup")},
+    **{
+        ("Recht", f"Schema public für dentatool_{role}"): "usage"
+        for role in ("app", "practice", "doors", "keys", "backup")
+    },
 }
 
 
@@ -71,7 +74,9 @@ def blueprint(records: Iterable[type[Record]]) -> Catalogue:
         made.update(_policy(statement))
     resealing = shield._RESEALING.read_text()
     made.update(_functions(resealing, _KEYS))
-    reseal_grants = ";".join(statement for each in records for statement in shield.grants_to_reseal(each)).replace('"', "")
+    reseal_grants = ";".join(statement for each in records for statement in shield.grants_to_reseal(each)).replace(
+        '"', ""
+    )
     made.update(_rights([*ours, doors, resealing, reseal_grants]))
     return {name: plain(value) for name, value in made.items()}
 

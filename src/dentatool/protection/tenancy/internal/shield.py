@@ -99,7 +99,7 @@ def grants_on(model: type[Record]) -> dict[str, tuple[str, ...]]:
 
 def sealed_columns(model: type[Record]) -> list[str]:
     """The columns of sealed fields, which the vault knows and this layer recognises by their place."""
-    return [field.column for field in model._meta.local_concrete_fields if hasattr(field, "place")]
+    return [str(field.column) for field in model._meta.local_concrete_fields if hasattr(field, "place")]
 
 
 def grants_to_reseal(model: type[Record]) -> Iterator[str]:

@@ -48,7 +48,8 @@ def sealed_tables(models: Iterable[type[Any]] | None = None) -> list[SealedTable
     from dentatool.protection.vault.internal.fields import SealedField  # noqa: PLC0415  (it needs us, too)
 
     found = []
-    for model in models or apps.get_models():
+    asked: Iterable[Any] = apps.get_models() if models is None else models
+    for model in asked:
         fields = tuple(f for f in model._meta.local_concrete_fields if isinstance(f, SealedField))
         if fields:
             found.append(SealedTable(model, fields))

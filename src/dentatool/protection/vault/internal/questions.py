@@ -62,7 +62,7 @@ class AsItIs(Expression):
         super().__init__(output_field=field)
         self._column = str(field.column)
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
         return connection.ops.quote_name(self._column), []
 
 

@@ -129,7 +129,9 @@ def _is_behind(parts: Parts, field: Any, newest: dict[str, int]) -> bool:
     return bool(parts.token) and getattr(field, "search", False) and parts.token[0] != newest["index"] % 256
 
 
-def _store(table: SealedTable, anew: Sequence[tuple[UUID, list[bytes | None], list[bytes | None]]], found: Walk) -> None:
+def _store(
+    table: SealedTable, anew: Sequence[tuple[UUID, list[bytes | None], list[bytes | None]]], found: Walk
+) -> None:
     ids = [row_id for row_id, _before, _after in anew]
     before, after = [], []
     for n in range(len(table.fields)):  # column by column, as the function takes them
@@ -191,7 +193,8 @@ _IN_TRAIL = sql.SQL(
 )
 
 
-def _ask(question: sql.Composable, arguments: Sequence[Any]) -> list[tuple[Any, ...]]:
+def _ask(question: sql.SQL | sql.Composed, arguments: Sequence[Any]) -> list[tuple[Any, ...]]:
     """Past Django's cursor: bytes travel as bytes, which is half the time."""
-    with psycopg.Cursor(connection.connection) as cursor:
-        return cursor.execute(question, arguments, binary=True).fetchall() # type: ignore[arg-type]
+    link: psycopg.Connection[tuple[Any, ...]] = connection.connection
+    with psycopg.Cursor(link) as cursor:
+        return cursor.execute(question, arguments, binary=True).fetchall()
