@@ -150,7 +150,7 @@ def test_without_a_mail_server_messages_wait(anna):
 
 def test_while_developing_a_message_is_a_file_that_only_its_owner_may_read(anna, tmp_path, caplog, capsys):
     var = tmp_path / "var"
-    with override_settings(DENTATOOL_MODE="development", DENTATOOL_VAR=var):
+    with override_settings(DENTATOOL_MAIL_INTO_FILES=True, DENTATOOL_VAR=var):
         write(anna)
         run_due_jobs(anna.lab_id)
 

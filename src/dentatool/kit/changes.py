@@ -13,7 +13,7 @@ from django.db.models import ForeignKey
 from dentatool.kit.lists import shown
 from dentatool.protection.access import Account
 from dentatool.protection.audit import Entry
-from dentatool.protection.engine.prepared import Prepared
+from dentatool.protection.engine.prepared import Prepared, any_of
 from dentatool.protection.tenancy import Record
 
 MOST = 200
@@ -59,7 +59,10 @@ def _newest(most: int) -> Prepared[Entry]:
 
 def names_of(ids: set[UUID]) -> dict[UUID, str]:
     """Account ids → names of the people."""
-    return {account.pk: account.display_name for account in Account.objects.filter(pk__in=ids)} if ids else {}
+    return {account.pk: account.display_name for account in _accounts(list(ids))} if ids else {}
+
+
+_accounts = Prepared(lambda ids: Account.objects.filter(any_of("id", ids)).order_by())
 
 
 def _person(entry: Entry, people: dict[UUID, str]) -> str:

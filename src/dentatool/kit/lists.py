@@ -126,19 +126,12 @@ class Listing:
         )
 
 
-def page_of(
-    request: HttpRequest, found: Any, per_page: int = PER_PAGE, key: str = "seite", *, counted: Any = None
-) -> Page[Any]:
-    """The page that `?seite=` names. Raises BadQuery for what is no number or beyond the end.
-
-    `counted`: as many rows as `found`, but without the joins that only the shown columns need.
-    """
+def page_of(request: HttpRequest, found: Any, per_page: int = PER_PAGE, key: str = "seite") -> Page[Any]:
+    """The page that `?seite=` names. Raises BadQuery for what is no number or beyond the end."""
     typed = request.GET.get(key, "1")
     if not (typed.isascii() and typed.isdigit() and len(typed) <= 6 and 1 <= int(typed) <= MOST_PAGE):
         raise BadQuery("Die Seitenzahl in der Adresse ist keine Zahl, die es gibt.")
     pages = Paginator(found, per_page)
-    if counted is not None:
-        pages.count = counted.count()
     try:
         return pages.page(int(typed))
     except InvalidPage:
@@ -171,14 +164,14 @@ def found_by(queryset: QuerySet[Any], search: Any, text: str) -> Any:
 class Ranked:
     """Records found by a search that ranks. Only the page that is shown is fetched, in the order of the ids."""
 
-    def __init__(self, queryset: QuerySet[Any], ids: Sequence[Any]) -> None:
-        self.queryset, self.ids = queryset, ids
+    def __init__(self, queryset: QuerySet[Any], ids: Sequence[Any], fetch: Callable[[list[Any]], list[Any]]) -> None:
+        self.queryset, self.ids, self._fetch = queryset, ids, fetch
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __getitem__(self, part: slice) -> list[Any]:
-        shown = self.queryset.in_bulk(self.ids[part])
+        shown = {record.pk: record for record in self._fetch(list(self.ids[part]))}
         return [shown[key] for key in self.ids[part] if key in shown]
 
     def unranked(self) -> QuerySet[Any]:
@@ -186,9 +179,9 @@ class Ranked:
         return self.queryset.filter(pk__in=self.ids)
 
 
-def in_this_order(queryset: QuerySet[Any], ids: Sequence[Any]) -> Ranked:
-    """The records with these ids, in this order: for `find_sealed`, which ranks."""
-    return Ranked(queryset, ids)
+def in_this_order(queryset: QuerySet[Any], ids: Sequence[Any], fetch: Callable[[list[Any]], list[Any]]) -> Ranked:
+    """The records with these ids, in this order: for `find_sealed`, which ranks. `fetch`: a `Prepared` by ids."""
+    return Ranked(queryset, ids, fetch)
 
 
 def label_of(model: type[Model], column: Column) -> str:
@@ -216,7 +209,10 @@ def _cell_of(record: Model, column: Column) -> Cell:
 def _value_of(record: Model, path: str) -> Any:
     value: Any = record
     for step in path.split("."):
-        value = getattr(value, _name_shown(type(value), step), None)
+        labels = _labels_of(type(value), step)
+        value = getattr(value, step, None)
+        if labels is not None:
+            value = labels.get(value, value)
         value = value() if callable(value) else value
         if value is None:
             break
@@ -224,9 +220,11 @@ def _value_of(record: Model, path: str) -> Any:
 
 
 @cache
-def _name_shown(kind: type, step: str) -> str:
-    """A choice is shown by its label."""
-    return display if hasattr(kind, display := f"get_{step}_display") else step
+def _labels_of(kind: type, step: str) -> dict[Any, str] | None:
+    """A choice is shown by its label. Django's own get_…_display makes this dictionary anew for each value."""
+    if not hasattr(kind, f"get_{step}_display"):
+        return None
+    return {value: str(label) for value, label in kind._meta.get_field(step).flatchoices}  # type: ignore[attr-defined]
 
 
 def shown(value: Any, name: str = "") -> Any:

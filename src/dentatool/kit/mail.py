@@ -93,7 +93,7 @@ def _hand_over(mail: Mail) -> None:
     office = own_post_office()
     if office is not None:
         office.deliver(_message(mail, office), to=_for_the_wire(mail.address))
-    elif settings.DENTATOOL_MODE == "development":
+    elif settings.DENTATOOL_MAIL_INTO_FILES:
         _lay_down(mail)
     else:
         raise NoPostOffice

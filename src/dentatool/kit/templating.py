@@ -5,7 +5,7 @@ Django's own templates took half of a page's time (docs/benchmarks.md, docs/deci
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from django.core.paginator import Page
 from django.forms import BaseForm, BoundField, CheckboxInput, RadioSelect
 from django.template.defaultfilters import linebreaksbr, pluralize
 from django.template.loader import render_to_string
-from django.templatetags.static import static
+from django.templatetags.static import static as look_up_static
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
@@ -100,6 +100,10 @@ def badge(text: Any, tone: str = "neutral") -> SafeString:
     """`{{ badge(order.state_label, "good") }}`; tones: neutral accent good warn bad quiet."""
     assert tone in TONES, f"badge: tone {tone!r} is none of {sorted(TONES)}"
     return format_html('<span class="badge badge-{}">{}</span>', tone, text)
+
+
+# The manifest is written once, before the server starts.
+static = cache(look_up_static)
 
 
 def styles() -> SafeString:

@@ -1,10 +1,12 @@
 """The worklist's filter as it stands in the address."""
 
 from collections.abc import Iterable
+from functools import cache
 from html import escape
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 from django.utils.safestring import SafeString, mark_safe
 
 from dentatool.kit.forms import DateField, Form, RecordChoiceField
@@ -31,6 +33,18 @@ class FilterForm(Form):
         choices = [*VIEWS.items(), *((state.value, label) for state, label in LABELS.items())]
         self.fields["status"].choices = [("", "offen"), *choices[1:]]
         self.fields["praxis"].queryset = Practice.objects.only("customer_number", "name").order_by("name")
+
+    @classmethod
+    def of(cls, query: QueryDict) -> "FilterForm":
+        """The checked form. The worklist without a filter is opened all day: its form is made once, and nobody changes it."""
+        form = cls(query) if query else cls._empty()
+        form.is_valid()
+        return form
+
+    @classmethod
+    @cache
+    def _empty(cls) -> "FilterForm":
+        return cls(QueryDict())
 
     def shown(self, practices: Named) -> dict[str, Any]:
         """What the filter bar's template needs, with what was typed."""

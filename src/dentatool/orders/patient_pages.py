@@ -10,18 +10,25 @@ from dentatool.kit.lists import in_this_order
 from dentatool.orders.models import Order, Patient
 from dentatool.orders.queries import row_values, shown_row
 from dentatool.protection.access import Permission
+from dentatool.protection.engine.prepared import Prepared, any_of
 from dentatool.protection.vault import find_sealed
 
 MOST_FOUND = 200
 MOST_ORDERS = 50
 
 
+_numbered = Prepared(
+    lambda text: Patient.objects.filter(pseudonym=text).order_by().values_list("id", flat=True)[:MOST_FOUND]
+)
+_with_practice = Prepared(lambda ids: Patient.objects.filter(any_of("id", ids)).order_by().select_related("practice"))
+
+
 def patients_found(patients: QuerySet[Patient], text: str) -> Any:
     """Patients by name (any spelling, any part) or by the practice's number, best first."""
-    numbered = list(patients.filter(pseudonym=text).values_list("id", flat=True)[:MOST_FOUND])
+    numbered = _numbered(text)
     named = [key for key in find_sealed(Patient, "name", text, limit=MOST_FOUND) if key not in set(numbered)]
     few = patients.prefetch_related(None).select_related("practice")  # of known ids a join is one question less
-    return in_this_order(few, [*numbered, *named])
+    return in_this_order(few, [*numbered, *named], _with_practice)
 
 
 def orders_of(request: HttpRequest, patient: Patient) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, OrderBy, Q, QuerySet
+from django.db.models import Count, F, OrderBy, Q, QuerySet
 
 from dentatool.kit.formatting import NOTHING, short_day
+from dentatool.kit.lists import PER_PAGE
 from dentatool.orders.models import NumberState, Order, Patient
 from dentatool.orders.workflow import BILLABLE, LABELS, OPEN, PAUSED, TONES, State
 from dentatool.practices.models import Practice
@@ -95,8 +96,11 @@ class Rows:
     def count(self) -> int:
         return self._found.count()
 
+    def _part(self, part: slice) -> list[dict[str, Any]]:
+        return list(self._found.values(*_COLUMNS)[part])
+
     def __getitem__(self, part: slice) -> list[dict[str, Any]]:
-        rows = list(self._found.values(*_COLUMNS)[part])
+        rows = self._part(part)
         practices = self._practices
         if practices is None:
             practices = _looked_up(_practices_with, {row["practice_id"] for row in rows})
@@ -109,6 +113,22 @@ class Rows:
         return rows
 
 
+class _AsOpened(Rows):
+    """The worklist without any filter, as it is opened all day: its first page and its count are prepared."""
+
+    def count(self) -> int:
+        return sum(count for _lab_id, count in _open_count())
+
+    def _part(self, part: slice) -> list[dict[str, Any]]:
+        return _open_first() if (part.start, part.stop) == (0, PER_PAGE) else super()._part(part)
+
+
+def worklist(wanted: Wanted, practices: Named | None, *, today: date, may_see_patients: bool, with_names: bool) -> Rows:
+    """The rows of the orders to show. `practices`: when the caller has them all anyway."""
+    found = orders_wanted(wanted, today=today, may_see_patients=may_see_patients)
+    return (_AsOpened if wanted == Wanted() else Rows)(found, practices, with_names=with_names)
+
+
 def row_values(found: QuerySet[Order], practices: Named | None = None, *, with_names: bool) -> Rows:
     """The rows' columns only; sealed names only on demand. `practices`: when the caller has them all anyway."""
     return Rows(found, practices, with_names=with_names)
@@ -119,6 +139,12 @@ def practices_by_name() -> Named:
     return _by_id(_practices())
 
 
+_open_count = Prepared(
+    lambda: (
+        Order.objects.open().order_by().values_list("lab_id").annotate(count=Count("*")).values_list("lab_id", "count")
+    )
+)
+_open_first = Prepared(lambda: Order.objects.open().order_by("due_on", "id").values(*_COLUMNS)[:PER_PAGE])
 _practices = Prepared(lambda: Practice.objects.order_by("name").values("id", *_PRACTICE))
 _practices_with = Prepared(lambda ids: Practice.objects.filter(any_of("id", ids)).order_by().values("id", *_PRACTICE))
 _patients_with = Prepared(lambda ids: Patient.objects.filter(any_of("id", ids)).order_by().values("id", "pseudonym"))

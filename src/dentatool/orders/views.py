@@ -32,7 +32,7 @@ from dentatool.values.days import format_day
 @require_safe
 def worklist(request: HttpRequest) -> HttpResponse:
     """All orders, found, filtered, sorted, 25 a page. The filter is the address."""
-    form = FilterForm(request.GET)
+    form = FilterForm.of(request.GET)
     valid = form.is_valid()
     search = clean_search(request.GET.get("suche", ""))
     wanted = form.wanted(search=search, sort=sort_of(request, queries.SORTS, "termin")) if valid else queries.Wanted()
@@ -40,9 +40,9 @@ def worklist(request: HttpRequest) -> HttpResponse:
     may_see = is_practice or request.may(Permission.PATIENTS_VIEW)  # type: ignore[attr-defined]
     with_names = is_practice or (may_see and request.GET.get("namen") == "1")  # a practice knows its patients by name
     today = localdate()
-    found = queries.orders_wanted(wanted, today=today, may_see_patients=may_see)
     practices = queries.practices_by_name()
-    shown = page_of(request, queries.row_values(found, practices, with_names=with_names), counted=found)
+    rows = queries.worklist(wanted, practices, today=today, may_see_patients=may_see, with_names=with_names)
+    shown = page_of(request, rows)
     here = wanted.view or ("alle" if search else "offen")
     facts = {
         "form": form,

@@ -128,6 +128,7 @@ WHITENOISE_ADD_HEADERS_FUNCTION = csp.for_files
 WHITENOISE_ALLOW_ALL_ORIGINS = False  # nobody else's page uses our files
 
 # Mail: without a server, messages wait in the outbox (while developing: files in var/mail).
+DENTATOOL_MAIL_INTO_FILES = MODE == "development"
 DENTATOOL_SMTP_URL = env.str("DENTATOOL_SMTP_URL", "")
 DENTATOOL_MAIL_FROM = env.str("DENTATOOL_MAIL_FROM", "")
 DENTATOOL_CA_FILE = env.str("DENTATOOL_CA_FILE", "")
