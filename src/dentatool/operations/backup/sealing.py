@@ -13,13 +13,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+from backports import zstd
 from pyrage import DecryptError, IdentityError, RecipientError, decrypt_io, encrypt_io, x25519
 
 from dentatool.operations.backup import BackupError
 from dentatool.operations.secrets import write_secret
 
 RECIPIENTS, DRILL = "recipients", "drill.identity"
-_LEVEL = 1  # a segment cut short by the clock is mostly zeros; more effort gains little and costs the worker's time
+_LEVEL = 1  # 900 MB/s on one core, and as small as zlib made it at 140; more effort gains one per cent
+_ZSTD = b"\x28\xb5\x2f\xfd"  # how a frame of zstd begins
+_CHUNK = 1 << 20
 
 
 class Readable(Protocol):
@@ -154,12 +157,13 @@ class Counted:
 
 class _Compressing:
     def __init__(self, source: Readable) -> None:
-        self._source, self._deflate, self._ready, self._ended = source, zlib.compressobj(_LEVEL), bytearray(), False
+        self._source, self._ready, self._ended = source, bytearray(), False
+        self._zstd = zstd.ZstdCompressor(level=_LEVEL)
 
     def read(self, size: int = -1) -> bytes:
         while not self._ended and (size < 0 or len(self._ready) < size):
-            chunk = self._source.read(1 << 18)
-            self._ready += self._deflate.compress(chunk) if chunk else self._deflate.flush()
+            chunk = self._source.read(_CHUNK)
+            self._ready += self._zstd.compress(chunk) if chunk else self._zstd.flush()
             self._ended = not chunk
         given = bytes(self._ready if size < 0 else self._ready[:size])
         del self._ready[: len(given)]
@@ -167,19 +171,37 @@ class _Compressing:
 
 
 class _Expanding:
+    """Collects age's blocks of 8 KB: each call of the decompressor, and each write to a pipe, costs more than the bytes."""
+
     def __init__(self, sink: Callable[[bytes], Any]) -> None:
-        self._sink, self._inflate = sink, zlib.decompressobj()
+        self._sink, self._waiting = sink, bytearray()
+        self._expand: Any = None
 
     def write(self, chunk: bytes) -> int:
-        self._sink(self._inflate.decompress(chunk))
+        self._waiting += chunk
+        if len(self._waiting) >= _CHUNK // 4:
+            self._pass_on()
         return len(chunk)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Nothing is written before there is enough of it."""
 
     def finish(self) -> None:
-        if not self._inflate.eof:
+        self._pass_on()
+        if self._expand is None or not self._expand.eof:
             raise BackupError("Die Sicherung ist unvollständig.")
+
+    def _pass_on(self) -> None:
+        if not self._waiting:
+            return
+        if self._expand is None:  # until 26.11.2026 zlib was used, and what lies in a target stays there for a year
+            is_zstd = self._waiting.startswith(_ZSTD)
+            self._expand = zstd.ZstdDecompressor() if is_zstd else zlib.decompressobj()
+        try:
+            self._sink(self._expand.decompress(bytes(self._waiting)))
+        except (zstd.ZstdError, zlib.error, EOFError) as error:
+            raise BackupError(f"Die Sicherung ist beschädigt: {error}") from error
+        self._waiting.clear()
 
 
 def _lines(file: Path) -> list[str]:
