@@ -18,6 +18,7 @@ from django.conf import settings
 from dentatool.kit.post_office import PostOfficeError, own_post_office
 from dentatool.operations import admin_review
 from dentatool.operations.administrators import accesses_of
+from dentatool.operations.backup.backlog import backlog_state
 from dentatool.operations.backup.memory import state
 from dentatool.operations.backup.setup import is_wanted
 from dentatool.operations.certificate import days_left
@@ -61,7 +62,7 @@ class Finding:
 def examine(var: Path, *, production: bool) -> list[Finding]:
     """Files, disk, certificate, then the database in the app's own role."""
     findings = [*_secrets(var), _disk(var), _certificate(var), _mail(), _published(production=production)]
-    findings += [_backups(var, production=production), _watched(var, production=production)]
+    findings += [_backups(var, production=production), _backlog(var), _watched(var, production=production)]
     try:
         database = json.loads((var / "secrets" / "database.json").read_text())
     except (OSError, ValueError) as error:
@@ -153,6 +154,12 @@ def _backups(var: Path, *, production: bool) -> Finding:
     now = state(var)
     bad = WRONG if now.ok is False or (production and not is_wanted()) else WARNING
     return Finding("Sicherungen", GOOD if now.ok else bad, now.found, now.mend)
+
+
+def _backlog(var: Path) -> Finding:
+    """Whether what is written reaches the target, or fills this disk."""
+    now = backlog_state(var)
+    return Finding("Rückstau der Sicherung", GOOD if now.ok else WRONG, now.found, now.mend)
 
 
 def _watched(var: Path, *, production: bool) -> Finding:

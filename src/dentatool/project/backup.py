@@ -53,12 +53,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(options: argparse.Namespace) -> int:
     """0 only if it did what it says and found nothing wrong."""
-    from dentatool.operations.backup import BackupError  # noqa: PLC0415  (psycopg and age only when asked)
+    from dentatool.operations.backup import BackupError, in_words  # noqa: PLC0415  (psycopg and age only when asked)
 
     try:
         return _ACTIONS[options.action](options)
     except (BackupError, OSError) as error:
-        raise Failure(str(error)) from error
+        raise Failure(in_words(error)) from error
 
 
 def _keygen(options: argparse.Namespace) -> int:

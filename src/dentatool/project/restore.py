@@ -41,7 +41,7 @@ class _OneLaboratory(argparse.Action):
 
 def call(options: argparse.Namespace) -> int:
     """0 only when what was asked for is back."""
-    from dentatool.operations.backup import BackupError  # noqa: PLC0415
+    from dentatool.operations.backup import BackupError, in_words  # noqa: PLC0415
     from dentatool.operations.cluster import ClusterError  # noqa: PLC0415
     from dentatool.operations.cluster.places import UnsafePlace  # noqa: PLC0415
 
@@ -50,8 +50,8 @@ def call(options: argparse.Namespace) -> int:
         return _laboratory(options, to) if options.lab else _everything(options, to)
     except (BackupError, ClusterError, UnsafePlace, OSError) as error:
         with suppress(Failure):  # a restore must also work where no database runs to note it
-            note("restore_refused", {"what": str(error)[:200]})
-        raise Failure(str(error)) from error
+            note("restore_refused", {"what": in_words(error)[:200]})
+        raise Failure(in_words(error)) from error
 
 
 def _everything(options: argparse.Namespace, to: datetime | None) -> int:

@@ -50,7 +50,7 @@ def test_a_failed_writer_leaves_no_file(chain: Chain, tmp_path: Path) -> None:
         file.write(b"age-encryption.org/v1\n")
         raise OSError("disk full")
 
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(BackupError, match="disk full"):
         chain.write(fill, lambda: (WAL, {}))
 
     assert list((tmp_path / "target").iterdir()) == []

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from threading import Event
 from typing import BinaryIO
 
-from dentatool.operations.backup import BackupError
+from dentatool.operations.backup import BackupError, in_words
+from dentatool.operations.backup.backlog import complain
 from dentatool.operations.backup.chain import WAL, Chain
 from dentatool.operations.backup.sealing import Keyring, seal
 from dentatool.operations.cluster.places import Places, private_folder
@@ -41,13 +42,16 @@ class Archiver:
                 try:
                     self.archive_ready()
                     watched.touch()
+                    complain(self._chain.memory, "")
                     if complained:
                         tell("Sicherung: Das Ziel nimmt wieder an; alles Versäumte ist nachgeholt.")
                     complained = False
                 except (BackupError, OSError) as error:
                     watched.unlink(missing_ok=True)  # so that the database does not wait in vain when it is to end
+                    reason = in_words(error).rstrip(".")
+                    complain(self._chain.memory, reason)
                     if not complained:
-                        tell(f"Sicherung steht: {error}. Die Datenbank hebt auf, was noch nicht im Ziel ist.")
+                        tell(f"Sicherung steht: {reason}. Die Datenbank hebt auf, was noch nicht im Ziel ist.")
                     complained, wait = True, _AFTER_FAILURE_S
                 if last:
                     return

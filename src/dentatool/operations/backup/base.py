@@ -14,6 +14,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any, BinaryIO
 
 from dentatool.operations.backup import BackupError
+from dentatool.operations.backup.backlog import backlog, complaint
 from dentatool.operations.backup.chain import BACKUPS, FULL, INCREMENTAL, Entry
 from dentatool.operations.backup.sealing import seal
 from dentatool.operations.backup.segments import segment_at
@@ -22,13 +23,14 @@ from dentatool.operations.cluster.places import PORT, Places
 from dentatool.operations.cluster.server import SUPERUSER
 from dentatool.operations.secrets import superuser_password, write_secret
 
-_BLOCK = 512
+_BLOCK, _STUCK_S = 512, 60.0
 _FORERUNNER = "forerunner.json"
 
 
 def create(setup: Setup, places: Places, kind: str, progress: Callable[[int], None] = lambda _: None) -> Entry:
     """One backup, durable in the target with all segments it needs (PostgreSQL waits for those)."""
     memory = setup.memory
+    _require_flow(setup, places)
     known = _forerunner(setup) if kind == INCREMENTAL else None
     if kind == INCREMENTAL and known is None:
         raise BackupError("Es gibt keine Sicherung, auf der eine aufbauen könnte. Machen Sie eine volle: --full")
@@ -66,6 +68,17 @@ def create(setup: Setup, places: Places, kind: str, progress: Callable[[int], No
     if kind == FULL:
         setup.keyring.end_generation()
     return entry
+
+
+def _require_flow(setup: Setup, places: Places) -> None:
+    """A backup ends when its segments are in the target: without the archiver, or with a full disk, it would never end."""
+    waiting = backlog(places.home)
+    if waiting.oldest_s > _STUCK_S:
+        reason = complaint(setup.memory) or "Läuft „dentatool run“? Ist auf diesem Rechner Platz?"
+        raise BackupError(
+            f"Seit {waiting.oldest_s / 60:.0f} Min. kommen die Protokollabschnitte nicht im Ziel an, ohne die eine Sicherung nichts"
+            f" nützt. {reason}"
+        )
 
 
 def can_increment(setup: Setup) -> bool:

@@ -108,14 +108,14 @@ class Chain:
     """The entries of one installation in one target. `folder` (var/backup) remembers the head."""
 
     def __init__(self, target: Target, folder: Path, key: Ed25519PrivateKey) -> None:
-        self.target, self._folder, self._key = target, folder, key
+        self.target, self.memory, self._key = target, folder, key
         self.instance = instance_of(key)
 
     @property
     def head(self) -> Head:
         """What this machine remembers."""
         try:
-            return Head(**json.loads((self._folder / "head.json").read_text()))
+            return Head(**json.loads((self.memory / "head.json").read_text()))
         except FileNotFoundError:
             return Head()
 
@@ -198,13 +198,13 @@ class Chain:
         return entry, text
 
     def _remember(self, head: Head) -> None:
-        write_secret(self._folder / "head.json", json.dumps(asdict(head)))
-        sync_folder(self._folder)
+        write_secret(self.memory / "head.json", json.dumps(asdict(head)))
+        sync_folder(self.memory)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """One writer at a time; the lock ends with the process, however it ends."""
-        with open(os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)) as lock:
+        with open(os.open(self.memory / "lock", os.O_RDWR | os.O_CREAT, 0o600)) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from dentatool.operations.backup import BackupError
+from dentatool.operations.backup import BackupError, in_words
 
 UNFINISHED = ".unfinished"
 
@@ -76,6 +76,9 @@ class FolderTarget:
                 fill(file)
                 file.flush()
                 os.fsync(file.fileno())
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            raise BackupError(f"Nicht gesichert: {in_words(error, self.root)}") from error
         except BaseException:
             path.unlink(missing_ok=True)
             raise
