@@ -186,7 +186,7 @@ def serving(certificate):
 def own(mail_certificate):
     """A server in our own network that the installation allows, and what it was asked."""
     with serving(mail_certificate) as (port, asked):
-        allowed = {"DENTATOOL_OIDC_PRIVATE_HOSTS": [f"localhost:{port}"], "DENTATOOL_CA_FILE": str(mail_certificate)}
+        allowed = {"DENTATOOL_PRIVATE_HOSTS": [f"localhost:{port}"], "DENTATOOL_CA_FILE": str(mail_certificate)}
         with override_settings(**allowed):
             yield f"https://localhost:{port}", asked
 
@@ -234,7 +234,7 @@ def test_a_certificate_that_nobody_vouches_for_is_no_answer(own):
 def test_a_certificate_of_another_name_is_no_answer(tmp_path):
     other = new_certificate(tmp_path / "other.pem", "anderswo.example")
     with serving(other) as (port, asked):
-        allowed = {"DENTATOOL_OIDC_PRIVATE_HOSTS": [f"localhost:{port}"], "DENTATOOL_CA_FILE": str(other)}
+        allowed = {"DENTATOOL_PRIVATE_HOSTS": [f"localhost:{port}"], "DENTATOOL_CA_FILE": str(other)}
         with override_settings(**allowed), pytest.raises(Unanswered):
             fetch(f"https://localhost:{port}/good")
 

@@ -136,7 +136,7 @@ def reachable(*providers: Any) -> Iterator[None]:
     """These providers on this machine are allowed, and their certificates trusted."""
     hosts = [urlsplit(each.issuer).netloc for each in providers]
     bundle = trusting(*(each.certificate for each in providers))
-    with override_settings(DENTATOOL_OIDC_PRIVATE_HOSTS=hosts, DENTATOOL_CA_FILE=bundle):
+    with override_settings(DENTATOOL_PRIVATE_HOSTS=hosts, DENTATOOL_CA_FILE=bundle):
         yield
 
 

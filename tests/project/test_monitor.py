@@ -45,7 +45,7 @@ def test_a_fault_of_the_whole_program_is_mailed_within_two_minutes_and_so_is_its
         post_office.wait_for(to=CLARA, subject="Behoben", seconds=120)
         assert monitor(run, "status").returncode == 0
 
-        os.kill(run.child("monitor"), signal.SIGKILL)
+        os.kill(run.child("\0monitor\0"), signal.SIGKILL)
         run.await_line("Überwachung ist abgebrochen", 20)
     finally:
         assert run.stop() == 0

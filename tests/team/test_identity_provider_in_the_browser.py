@@ -18,7 +18,7 @@ def web(database: dict, provider: Provider) -> Iterator[LiveServer]:
     """A web server that may go to the provider."""
     host = urlsplit(provider.issuer).netloc
     trusted = settings.DENTATOOL_CA_FILE
-    with running_server("identity", threads=2, DENTATOOL_OIDC_PRIVATE_HOSTS=host, DENTATOOL_CA_FILE=trusted) as found:
+    with running_server("identity", threads=2, DENTATOOL_PRIVATE_HOSTS=host, DENTATOOL_CA_FILE=trusted) as found:
         yield found
 
 

@@ -16,6 +16,7 @@ A job that is `nightly` is enqueued for each laboratory once a day, after two in
 What was done is deleted after `KEPT_DONE`, what failed after `KEPT_FAILED`, a message after `KEPT_MAIL`.
 """
 
+import fcntl
 import importlib
 import importlib.util
 import json
@@ -23,7 +24,8 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from datetime import time as time_of_day
 from pathlib import Path
@@ -116,6 +118,11 @@ def work_forever(*, stop: Event | None = None, pause_s: float = PAUSE_S) -> None
     """Run due jobs until SIGTERM or SIGINT; the job in hand is finished first."""
     stopping = stop or _stop_on_signal()
     load_jobs()
+    with at_work():
+        _work(stopping, pause_s)
+
+
+def _work(stopping: Event, pause_s: float) -> None:
     cleaned: float | None = None
     looked: float | None = None
     while not stopping.is_set():
@@ -224,6 +231,27 @@ def seconds_since_heartbeat() -> float | None:
         return max(0.0, time.time() - _heartbeat_file().stat().st_mtime)
     except FileNotFoundError:
         return None
+
+
+@contextmanager
+def at_work() -> Iterator[None]:
+    """A worker lives for so long. The kernel lets go of the lock even after kill -9."""
+    _beat()
+    with _heartbeat_file().open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+
+
+def is_worker_alive() -> bool:
+    """Whether any worker lives on this machine, however busy it is."""
+    try:
+        with _heartbeat_file().open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _run_next(lab_id: UUID) -> bool:

@@ -7,7 +7,6 @@ import smtplib
 import stat
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,14 +23,18 @@ from dentatool.operations.backup.setup import is_wanted
 from dentatool.operations.certificate import days_left
 from dentatool.operations.cluster.hardening import what_is_open
 from dentatool.operations.environment import connect, why_not, why_not_ours
+from dentatool.operations.finding import GOOD as GOOD
+from dentatool.operations.finding import WARNING as WARNING
+from dentatool.operations.finding import WRONG as WRONG
+from dentatool.operations.finding import Finding as Finding
 from dentatool.operations.key_age import told as told_of_keys
 from dentatool.operations.monitoring import heartbeat
+from dentatool.operations.monitoring.background import background
 from dentatool.operations.trails.told import told as told_of_trails
 from dentatool.operations.updates.told import told as told_of_updates
 from dentatool.protection.environment import ENVIRONMENTS
 from dentatool.protection.published import Unusable, published_passwords
 
-GOOD, WARNING, WRONG = "gut", "warnung", "fehler"
 _TIGHT_MB, _FULL_MB = 2_000, 500
 _SECRET_FILES = (
     "secrets/database.json",
@@ -43,20 +46,6 @@ _SECRET_FILES = (
 )
 _CLOCK_S = 2.0
 _NAMED = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at. `mend` says what to do and is empty when all is well."""
-
-    what: str
-    status: str
-    found: str
-    mend: str = ""
-
-    def as_json(self) -> dict[str, str]:
-        """For machines."""
-        return asdict(self)
 
 
 def examine(var: Path, *, production: bool) -> list[Finding]:
@@ -81,6 +70,7 @@ def examine(var: Path, *, production: bool) -> list[Finding]:
             *_administrators(database, var), _environment(var, production=production),
             *(Finding(*each) for each in told_of_trails(var, database)),
             *(Finding(*each) for each in told_of_keys(database)),
+            *background(database),
         ]  # fmt: skip
     if production:
         findings += _production()

@@ -6,10 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from environs import env
 
 from dentatool.kit import csp
 from dentatool.kit.post_office import PostOfficeError, post_office
+from dentatool.protection.outgoing import Blocked, checked
 from dentatool.protection.published import Unusable, published_passwords
 from dentatool.values.proxies import trusted_networks
 
@@ -132,12 +135,26 @@ DENTATOOL_MAIL_INTO_FILES = MODE == "development"
 DENTATOOL_SMTP_URL = env.str("DENTATOOL_SMTP_URL", "")
 DENTATOOL_MAIL_FROM = env.str("DENTATOOL_MAIL_FROM", "")
 DENTATOOL_CA_FILE = env.str("DENTATOOL_CA_FILE", "")
-# Own hosts in private networks that a laboratory may name as its identity provider (protection/outgoing).
-DENTATOOL_OIDC_PRIVATE_HOSTS = env.list("DENTATOOL_OIDC_PRIVATE_HOSTS", [])
+# Own hosts in private networks, or at other ports, that we may call (protection/outgoing): identity providers of
+# laboratories, whoever waits for the heartbeat, whoever takes alerts.
+DENTATOOL_PRIVATE_HOSTS = env.list("DENTATOOL_PRIVATE_HOSTS", [])
 try:
     post_office(DENTATOOL_SMTP_URL, DENTATOOL_MAIL_FROM)
 except PostOfficeError as unusable:
     sys.exit(str(unusable))
+
+# Who learns of faults, and who waits for the watch's sign of life (operations/monitoring): a slip of the pen here would
+# be noticed on the day when it counts.
+try:
+    for address in (each.strip() for each in env.str("DENTATOOL_ALERT_TO", "").split(",") if each.strip()):
+        validate_email(address)
+except ValidationError:
+    sys.exit(f"DENTATOOL_ALERT_TO: {address!r} ist keine E-Mail-Adresse.")
+try:
+    if url := env.str("DENTATOOL_HEARTBEAT_URL", ""):
+        checked(url, DENTATOOL_PRIVATE_HOSTS)
+except Blocked as unusable:
+    sys.exit(f"DENTATOOL_HEARTBEAT_URL: {unusable}")
 
 # Passwords that were published (protection/published): a file that no new password may be in.
 DENTATOOL_PUBLISHED_PASSWORDS = env.str("DENTATOOL_PUBLISHED_PASSWORDS", "")

@@ -3,8 +3,8 @@
 Promise (ATK-26): https alone, port 443, the name resolved once and every address it has looked at; connected is the
 address that was looked at, with the certificate checked against the name. Private, local and special networks are
 refused, in whatever spelling, also as IPv4 inside IPv6. No redirect is followed, no proxy asked, nothing larger than
-`LARGEST` read, nobody waited for longer than `DEADLINE_S`. `DENTATOOL_OIDC_PRIVATE_HOSTS` names the exceptions
-(`keycloak.lan` or `keycloak.lan:8443`): a provider that the laboratory runs in its own network.
+`LARGEST` read, nobody waited for longer than `DEADLINE_S`. `DENTATOOL_PRIVATE_HOSTS` names the exceptions
+(`keycloak.lan` or `keycloak.lan:8443`): what a laboratory or the provider runs in their own network.
 
 How it could be broken: by a public address that itself passes requests on into our network; by who may set the
 variable. Tests that try: tests/attack/test_atk_26_ssrf.py.
@@ -15,7 +15,7 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
@@ -98,8 +98,11 @@ def fetch(
     return Answer(answer.status, read)
 
 
-def checked(address: str) -> SplitResult:
-    """The parts of an address that we would go to, as far as its spelling tells. Raises Blocked."""
+def checked(address: str, own: Iterable[str] | None = None) -> SplitResult:
+    """The parts of an address that we would go to, as far as its spelling tells. Raises Blocked.
+
+    `own`: hosts of one's own, where the settings are not there yet.
+    """
     if (
         len(address) > LONGEST_ADDRESS
         or not address.isascii()
@@ -116,7 +119,7 @@ def checked(address: str) -> SplitResult:
         raise Blocked("Die Adresse muss mit https:// beginnen.")
     if parts.username is not None or parts.password is not None or parts.fragment:
         raise Blocked("Die Adresse darf weder Namen noch Passwort noch # enthalten.")
-    if port not in (None, HTTPS) and not _is_own(host, port):
+    if port not in (None, HTTPS) and not _is_own(host, port, own):
         raise Blocked("Nur der Anschluss 443 ist erlaubt.")
     return parts
 
@@ -134,9 +137,9 @@ def _resolved(host: str, port: int) -> str:
     return found[0]
 
 
-def _is_own(host: str, port: int | None) -> bool:
+def _is_own(host: str, port: int | None, named: Iterable[str] | None = None) -> bool:
     """Whether whoever runs this installation has named the host as one of their own."""
-    own = [each.lower() for each in settings.DENTATOOL_OIDC_PRIVATE_HOSTS]
+    own = [each.lower() for each in (settings.DENTATOOL_PRIVATE_HOSTS if named is None else named)]
     return f"{host}:{port}" in own or (port in (None, HTTPS) and host in own)
 
 

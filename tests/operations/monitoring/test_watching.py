@@ -48,7 +48,7 @@ def listener(certificate: Path) -> Iterator[tuple[str, list[str]]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with tls_site(Handler, certificate) as port, override_settings(DENTATOOL_OIDC_PRIVATE_HOSTS=[f"localhost:{port}"]):
+    with tls_site(Handler, certificate) as port, override_settings(DENTATOOL_PRIVATE_HOSTS=[f"localhost:{port}"]):
         yield f"https://localhost:{port}/ping/anna", calls
 
 
@@ -168,6 +168,40 @@ def test_the_watch_does_not_die_of_what_it_watches(
     finally:
         stopping.set()
         watch.join()
+
+
+def test_of_two_watches_one_waits_so_that_nothing_is_mailed_twice(
+    tmp_path: Path, post_office: PostOffice, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LOOK_S", "LOOK_AGAIN_S", "WAIT_S"):
+        monkeypatch.setattr(watching, name, 0.05)
+    first, second = Event(), Event()
+    watches = [
+        Thread(target=watching.watch, args=[tmp_path, lambda: [FULL], stopping, told.append])
+        for stopping in (first, second)
+    ]
+    try:
+        watches[0].start()
+        post_office.wait_for(to=CLARA, subject="Störung")
+        watches[1].start()
+        while not any("wartet" in line for line in told):
+            assert watches[1].is_alive()
+            time.sleep(0.01)
+        time.sleep(0.3)
+        assert len(post_office.to(CLARA)) == 1
+
+        first.set()
+        watches[0].join()
+        (tmp_path / "monitoring" / "heartbeat").unlink()
+        while heartbeat.last_look(tmp_path) is None:  # the second took over
+            assert watches[1].is_alive()
+            time.sleep(0.01)
+    finally:
+        first.set()
+        second.set()
+        for watch in watches:
+            watch.join()
+    assert len(post_office.to(CLARA)) == 1
 
 
 def test_a_watch_that_stands_still_is_told_once_and_so_is_that_it_goes_on(

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from dentatool.operations.doctor import WRONG, Finding
+from dentatool.operations.finding import WRONG, Finding
 from dentatool.operations.secrets import write_secret
 
 LOOKS = 2  # as often in a row a fault is seen, or not seen, before it is told

@@ -1,25 +1,36 @@
 """The watch: look every minute, tell by mail, give a sign of life; and the dead man's switch for the watch itself."""
 
+import fcntl
+import os
 import smtplib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from uuid import uuid4
 
 from dentatool.kit.post_office import PostOfficeError, compose, own_post_office
-from dentatool.operations.doctor import WRONG, Finding
+from dentatool.operations.finding import WRONG, Finding
 from dentatool.operations.monitoring.alerts import CANNOT_LOOK, Alert, Alerts
 from dentatool.operations.monitoring.heartbeat import STANDS_STILL, beat, last_look, recipients
 
 LOOK_S, LOOK_AGAIN_S = 60.0, 10.0
+WAIT_S = 5.0  # between two tries to be the only one
 RUNBOOK = "docs/runbooks/stoerungen.md"
 
 
 def watch(var: Path, examine: Callable[[], list[Finding]], stopping: Event, say: Callable[[str], None]) -> None:
-    """Look until told to stop. What was seen changed is looked at again soon, before it is told."""
-    alerts = Alerts(var)
-    while True:
+    """Look until told to stop. What was seen changed is looked at again soon, before it is told.
+
+    Of two at once, which would tell all twice, the second waits until the first has ended.
+    """
+    with _alone(var, stopping, say):
+        _watch(Alerts(var), examine, stopping, say)
+
+
+def _watch(alerts: Alerts, examine: Callable[[], list[Finding]], stopping: Event, say: Callable[[str], None]) -> None:
+    while not stopping.is_set():
         try:
             unsettled = look(alerts, examine, say)
         except Exception as failure:  # it must not die of what it watches: five deaths a minute end the whole run
@@ -27,6 +38,30 @@ def watch(var: Path, examine: Callable[[], list[Finding]], stopping: Event, say:
             unsettled = True
         if stopping.wait(LOOK_AGAIN_S if unsettled else LOOK_S):
             return
+
+
+@contextmanager
+def _alone(var: Path, stopping: Event, say: Callable[[str], None]) -> Iterator[None]:
+    """Until no other watch is at work here. The kernel frees the lock even after kill -9."""
+    try:
+        lock = os.open(var / "watch.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError:  # a full disk is to be told; twice is better than not at all
+        yield
+        return
+    try:
+        is_told = False
+        while not stopping.is_set():
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not is_told:
+                    say("Eine andere Überwachung läuft hier schon; diese wartet, bis jene endet.")
+                is_told = True
+                stopping.wait(WAIT_S)
+        yield
+    finally:
+        os.close(lock)
 
 
 def look(alerts: Alerts, examine: Callable[[], list[Finding]], say: Callable[[str], None]) -> bool:
