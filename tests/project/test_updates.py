@@ -139,7 +139,7 @@ def osv(tmp_path: Path) -> Iterator[tuple[str, dict[str, str], list[bytes]]]:
 
     certificate = new_certificate(tmp_path / "osv.pem", "localhost")
     with tls_site(Handler, certificate) as port:
-        trust = {"DENTATOOL_CA_FILE": str(certificate), "DENTATOOL_OIDC_PRIVATE_HOSTS": f"localhost:{port}"}
+        trust = {"DENTATOOL_CA_FILE": str(certificate), "DENTATOOL_PRIVATE_HOSTS": f"localhost:{port}"}
         yield f"https://localhost:{port}/PyPI/all.zip", trust, answers
 
 
