@@ -43,6 +43,7 @@ RECORDS = {
     "chain": "chain_line",
     "provider": "laboratory",
     "trail_export_file": "trail_export",
+    "trail_proof": "trail_entry",
     "person": "account",
     "role": "own_role",
     "review": "review",
@@ -107,6 +108,7 @@ def records_of(lab: Any) -> dict[str, UUID]:
     from dentatool.protection.access.internal.models import Factor
     from dentatool.protection.access.people import LaboratoryRole
     from dentatool.protection.access.tokens import OFFERED, make_token
+    from dentatool.protection.audit import Entry
     from dentatool.team.reviews.actions import open_review
 
     with lab.at_work():
@@ -126,6 +128,7 @@ def records_of(lab: Any) -> dict[str, UUID]:
             "chain": ServiceChain.objects.first(),
             "chain_line": ChainLine.objects.first(),
             "trail_export": fetchable_export(lab),
+            "trail_entry": Entry.objects.first(),
             "own_role": LaboratoryRole.objects.create(
                 key="eigene-annahme", name="Annahme", permissions=sorted(OWN_PERMISSIONS)
             ),

@@ -68,6 +68,7 @@ def test_what_fails_is_noted_as_failed(database, superuser):
 NOBODYS = "01a207b4-54d1-7e07-a8ed-3e3dbb1b952b"
 EVERY_OTHER = {
     "audit platform": ["--reason", "Probe"],
+    "audit prove": ["--lab", "keine-kennung", "--entry", "keine", "--out", "nirgends"],
     "audit resume": ["--lab", "keine-kennung", "--reason", "Probe"],
     "backup create": ["--full"],
     "backup drill": [],

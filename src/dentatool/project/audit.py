@@ -1,4 +1,4 @@
-"""dentatool audit: read the platform's events; check sealed trails, here or from an export; begin them anew."""
+"""dentatool audit: read the platform's events; check and prove sealed trails, here or without a server; begin them anew."""
 
 import argparse
 import json
@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from dentatool.project import proving
 from dentatool.project.auditing import nightly, own_key, tree_named, verify, verify_export
 from dentatool.project.console import Failure, printable, say
 from dentatool.project.instance import start_django
@@ -32,6 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("file", type=Path, metavar="DATEI")
     export.add_argument("--key", metavar="HEX", help="öffentlicher Schlüssel (sonst der dieser Installation)")
     export.add_argument("--checkpoint", type=Path, metavar="DATEI", help="früherer Prüfpunkt, der darin stecken muss")
+    proving.arguments(actions)
     actions.add_parser("key", help="öffentlichen Schlüssel der Prüfpunkte zeigen")
     resume = actions.add_parser("resume", help="Nach einer Wiederherstellung weiter versiegeln")
     resume.add_argument("--lab", required=True, metavar="KENNUNG", help="welches Labor („platform“: die Plattform)")
@@ -106,6 +108,6 @@ def _plain(value: Any) -> str:
 
 
 _ACTIONS: dict[str, Callable[[argparse.Namespace], int]] = {
-    "platform": _platform, "verify": verify, "nightly": nightly, "verify-export": verify_export, "key": _key,
-    "resume": _resume,
+    "platform": _platform, "verify": verify, "nightly": nightly, "verify-export": verify_export,
+    "prove": proving.prove, "verify-proof": proving.verify_proof, "key": _key, "resume": _resume,
 }  # fmt: skip

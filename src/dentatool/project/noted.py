@@ -35,7 +35,8 @@ READING = frozenset(
     | {"backup status", "backup list", "backup verify", "backup samples", "backup watch", "restore"}
     | {"updates sbom", "updates check", "updates status"}  # what a check found stands in its own memory
     | {"monitor watch", "monitor status", "monitor take"}
-    | {"audit verify", "audit nightly", "audit verify-export", "audit key"}  # the first two note what they find
+    # The first two note what they find.
+    | {"audit verify", "audit nightly", "audit verify-export", "audit verify-proof", "audit key"}
 )
 READING_DJANGO = frozenset(
     {"check", "diffsettings", "findstatic", "help", "makemigrations", "showmigrations", "sqlmigrate"}

@@ -25,8 +25,6 @@ from dentatool.protection.audit.sealing import (
     Sealer,
     check_trail,
     head,
-    prove_beginning,
-    prove_entry,
     sealer,
     sealing_lag,
     set_witness_aside,
@@ -35,8 +33,6 @@ from dentatool.protection.audit.sealing import (
 )
 from dentatool.protection.tenancy import laboratory
 from dentatool.protection.tenancy.internal.passes import Pass, sign
-from dentatool.values.merkle import is_consistent, is_included
-from dentatool.values.trail_leaf import hash_of_leaf
 from harness.database import connect_as, in_role
 
 
@@ -331,23 +327,6 @@ def test_neither_web_server_nor_worker_writes_leaves(anna: Any, database: dict, 
 def test_the_web_server_cannot_seal(anna: Any) -> None:
     with pytest.raises(Exception, match="permission denied"):
         sealer()._unsealed_trails()
-
-
-def test_an_entry_is_proven_without_the_others(anna: Any) -> None:
-    seal()
-    with anna.at_work():
-        before = head()
-        record_event("authn_logout")
-        entry = Entry.objects.order_by("-at").first()
-    seal()
-    with anna.at_work():
-        now = head()
-        assert before and now
-        seq, size, proof = prove_entry(entry.pk)
-        leaf = Leaf.objects.get(pk=entry.pk)
-        found = hash_of_leaf(anna.lab_id, leaf.pk, str(leaf.day), bytes(leaf.content), leaf.what)
-        assert is_included(found, seq, size, proof, now.root)
-        assert is_consistent(before.size, before.root, now.size, now.root, prove_beginning(before.size))
 
 
 def lay_down(superuser: psycopg.Connection, lab: Any, name: str, days: int) -> None:

@@ -8,7 +8,7 @@ sealed. Copies in other hands (download of the laboratory, `dentatool audit key`
 Tests that try: tests/protection/audit/test_sealing.py, tests/attack/test_atk_20_trail_tampering.py.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -18,19 +18,16 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from dentatool.protection.audit.internal.models import Checkpoint as Kept
-from dentatool.protection.audit.internal.models import Leaf
 from dentatool.protection.audit.internal.sealer import EVERY_S, PLATFORM, SLACK, Sealer, tell_chain_broken
 from dentatool.protection.audit.internal.verifying import Finding, Report, check_trail
 from dentatool.protection.audit.internal.witness import WitnessFile, witnessed_trails
 from dentatool.protection.tenancy import current
 from dentatool.values.checkpoint import Checkpoint, TrailKey, open_checkpoint
-from dentatool.values.merkle import consistency_proof, inclusion_proof
 from dentatool.values.trail_export import first_line
-from dentatool.values.trail_leaf import hash_of_leaf
 
 __all__ = [
     "EVERY_S", "PLATFORM", "SLACK", "Finding", "Report", "Sealer", "all_trails", "check_trail",
-    "checkpoint_note", "head", "prove_beginning", "prove_entry", "sealed_lines", "sealer", "sealing_lag",
+    "checkpoint_note", "head", "sealed_lines", "sealer", "sealing_lag",
     "set_witness_aside", "tell_chain_broken", "trail_key", "witness_folder",
 ]  # fmt: skip
 
@@ -112,22 +109,3 @@ def head() -> Checkpoint | None:
     """What the trail of the pass in force is: the same numbers mean the same entries. Raises CheckpointError."""
     note = checkpoint_note()
     return open_checkpoint(note, trail_key().public, current().lab_id) if note else None
-
-
-def prove_entry(entry: UUID) -> tuple[int, int, list[bytes]]:
-    """An entry's number, the size of the tree, and the proof that it is in it. Raises Leaf.DoesNotExist."""
-    seq, leaves = Leaf.objects.get(pk=entry).seq, _leaves()
-    return seq, len(leaves), inclusion_proof(leaves, seq)
-
-
-def prove_beginning(earlier: int) -> list[bytes]:
-    """The proof that the tree of now continues the one of so many entries."""
-    return consistency_proof(_leaves(), earlier)
-
-
-def _leaves() -> Sequence[bytes]:
-    """The leaves of the newest checkpoint."""
-    tree = current().lab_id
-    return [
-        hash_of_leaf(tree, f.id, str(f.day), bytes(f.content), f.what) for f in Leaf.objects.order_by("seq").iterator()
-    ]

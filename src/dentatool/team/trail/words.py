@@ -64,6 +64,7 @@ def readable(entries: Iterable[Entry], people: dict[UUID, str]) -> Iterator[dict
     for entry in entries:
         model = models.get(entry.what) if entry.kind == "row" else None
         yield {
+            "id": entry.pk,
             "at": entry.at,
             "request_id": entry.request_id,
             "person": _name(entry.actor_id, people),
