@@ -17,7 +17,7 @@ from django.conf import settings
 
 from dentatool.operations.cluster import Cluster
 from dentatool.protection.vault import DecryptError, find_sealed
-from dentatool.protection.vault.internal import keys, rootkey
+from dentatool.protection.vault.internal import keys
 from dentatool.values.text import fold, fold_digraph, search_key
 
 STEMS = ("zwöquäxler", "ylvännör")
@@ -197,14 +197,12 @@ def test_the_database_with_another_key_file_opens_nothing(anna, specimens, tmp_p
     thiefs.write_text(json.dumps({"environment": "test", "1": base64.b64encode(os.urandom(32)).decode()}))
     thiefs.chmod(0o600)
     monkeypatch.setattr(settings, "DENTATOOL_ROOT_KEY_FILE", str(thiefs))
-    rootkey._root_keys.cache_clear()
     keys.forget_keys()
     try:
         with anna.at_work(), pytest.raises(DecryptError):
             _ = specimens.objects.get(pk=row.pk).name
     finally:
         monkeypatch.undo()
-        rootkey._root_keys.cache_clear()
         keys.forget_keys()
     with anna.at_work():
         assert specimens.objects.get(pk=row.pk).name == "Otto"

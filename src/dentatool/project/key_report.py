@@ -1,6 +1,7 @@
 """What `dentatool keys status` says: ages and versions of all keys, for people and for programs."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,19 +12,29 @@ from dentatool.project.keys import KINDS
 def status(*, as_json: bool, with_usage: bool) -> int:
     """Open every key once. Exit code 1 if the root key or any key of a laboratory is unusable."""
     from dentatool.protection.key_rotation import every_laboratory  # noqa: PLC0415
-    from dentatool.protection.key_status import RootKeyError, check_root_key  # noqa: PLC0415
+    from dentatool.protection.key_status import RootKeyError, check_root_key, root_versions  # noqa: PLC0415
+    from dentatool.protection.shredding import destroyed  # noqa: PLC0415
 
     try:
         check_root_key()
+        root = [
+            {"version": each.version, "made_on": each.made_on.isoformat(), "age_days": days_since(each.made_on),
+             "fingerprint": each.fingerprint}
+            for each in root_versions()
+        ]  # fmt: skip
     except RootKeyError as error:
         return fail(f"Hauptschlüssel: {error}")
     laboratories = [
         {"lab_id": str(lab_id), "name": name, "open": active, **_facts(lab_id, with_usage=with_usage)}
         for lab_id, name, active in every_laboratory()
+        if lab_id not in destroyed()
     ]
     if as_json:
-        say(json.dumps({"laboratories": laboratories}, indent=2, ensure_ascii=False))
+        say(json.dumps({"root": root, "laboratories": laboratories}, indent=2, ensure_ascii=False))
     else:
+        for each in root:
+            day = f"vom {_day(each['made_on'])} ({each['age_days']} Tage)"
+            say(f"Hauptschlüssel {each['version']} {day}, Fingerabdruck {each['fingerprint']}")
         for laboratory in laboratories:
             _tell(laboratory)
     unusable = [each for each in laboratories if not each["usable"]]
@@ -32,6 +43,15 @@ def status(*, as_json: bool, with_usage: bool) -> int:
     if not as_json:
         say("Alle Schlüssel lassen sich mit dem Hauptschlüssel öffnen.")
     return 0
+
+
+def days_since(moment: datetime) -> int:
+    """Whole days."""
+    return (datetime.now(UTC) - moment) // timedelta(days=1)
+
+
+def _day(moment: str) -> str:
+    return ".".join(reversed(moment[:10].split("-")))
 
 
 def _facts(lab_id: UUID, *, with_usage: bool) -> dict[str, Any]:
@@ -66,8 +86,7 @@ def _tell(laboratory: dict[str, Any]) -> None:
 
 
 def _one(key: dict[str, Any]) -> str:
-    day = ".".join(reversed(key["made_on"][:10].split("-")))
-    told = f"{KINDS[key['kind']]} {key['version']} vom {day} ({key['age_days']} Tage)"
+    told = f"{KINDS[key['kind']]} {key['version']} vom {_day(key['made_on'])} ({key['age_days']} Tage)"
     if key["retired_on"]:
         told += " nur noch lesen"
     if "stored" in key:

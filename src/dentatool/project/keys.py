@@ -5,6 +5,7 @@ import sys
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from dentatool.project import key_ceremonies
 from dentatool.project.console import Failure, fail, say
 from dentatool.project.instance import start_django
 
@@ -16,7 +17,7 @@ KINDS = {"data": "Werte", "index": "Suche", "file": "Dateien"}
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Each action is a line of docs/runbooks/schluessel.md."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="status|rotate|prune")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="status|rotate|prune|rotate-root|shred")
     status = actions.add_parser("status", help="Alter und Fassungen der Schlüssel; jeder wird zur Probe geöffnet")
     status.add_argument("--json", action="store_true", help="für Programme")
     status.add_argument("--usage", action="store_true", help="auch zählen, was welche Fassung braucht (liest alles)")
@@ -28,6 +29,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     rotate.add_argument("--rows-per-s", type=float, metavar="N", help="höchstens so viele Zeilen je Sekunde")
     prune = actions.add_parser("prune", help="Abgelöste Fassungen löschen, die nichts mehr braucht")
     _which(prune)
+    key_ceremonies.root_arguments(
+        actions.add_parser("rotate-root", help="Neuer Hauptschlüssel; alle Schlüssel der Labore werden neu verpackt")
+    )
+    key_ceremonies.shred_arguments(
+        actions.add_parser("shred", help="Die Schlüssel eines Labors vernichten: Seine Daten werden überall unlesbar")
+    )
 
 
 def _which(parser: argparse.ArgumentParser) -> None:
@@ -38,12 +45,15 @@ def _which(parser: argparse.ArgumentParser) -> None:
 
 def call(options: argparse.Namespace) -> int:
     """Exit code 0 only when everything was done and every key opens."""
-    from dentatool.project import key_report  # noqa: PLC0415
+    from dentatool.project import key_report  # noqa: PLC0415  (it needs our words)
 
     start_django("owner")
     if options.action == "status":
         return key_report.status(as_json=options.json, with_usage=options.usage)
-    return {"rotate": _rotate, "prune": _prune}[options.action](options)
+    done = {
+        "rotate": _rotate, "prune": _prune, "rotate-root": key_ceremonies.rotate_root, "shred": key_ceremonies.shred
+    }[options.action](options)  # fmt: skip
+    return int(done)
 
 
 def laboratories(options: argparse.Namespace) -> list[tuple[UUID, str]]:

@@ -36,8 +36,17 @@ def call(options: argparse.Namespace) -> int:
     finally:
         _note(_applied() - before)
     _tell(mended)
+    _end_again()
     call_command("collectstatic", interactive=False, verbosity=0)
     return 0
+
+
+def _end_again() -> None:
+    """What was destroyed for good stays so, also in a database that was restored from before that."""
+    from dentatool.protection.shredding import apply_again  # noqa: PLC0415
+
+    for lab_id in apply_again():
+        say(f"! Die Schlüssel des Labors {lab_id} wurden vernichtet; es ist wieder geschlossen.")
 
 
 def _applied() -> set[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,11 @@ DENTATOOL_SIGNING_KEY_FILE = str(VAR / "secrets" / "signing.key")
 DENTATOOL_TRAIL_KEY_FILE = str(VAR / "secrets" / "trail.key")
 DENTATOOL_WITNESS = str(VAR / "witness")  # what the trails were, told outside of the database
 DENTATOOL_ROOT_KEY_FILE = env.str("DENTATOOL_ROOT_KEY_FILE", str(VAR / "keys" / "root.key"))
+# A key service for the root key in place of the file: https://host[:port]/mount/key (Transit of Vault and OpenBao).
+DENTATOOL_KMS = env.str("DENTATOOL_KMS", "").rstrip("/")
+DENTATOOL_KMS_TOKEN_FILE = env.str("DENTATOOL_KMS_TOKEN_FILE", str(VAR / "secrets" / "kms.token"))
+if DENTATOOL_KMS and not re.fullmatch(r"https://[\w.-]+(:\d{1,5})?(/[\w.-]+){2,}", DENTATOOL_KMS, re.ASCII):
+    sys.exit(f"DENTATOOL_KMS muss https://rechner:port/transit/schluessel sein, nicht {DENTATOOL_KMS!r}.")
 
 INSTALLED_APPS = [
     "dentatool.protection",

@@ -87,7 +87,7 @@ def rotate(
     """
     begun = time.monotonic()
     tables = sealed_tables() if tables is None else tables
-    with _alone(lab_id):
+    with one_at_a_time(lab_id):
         versions, resumed = _begin(lab_id, kinds)
         lease_ends = time.monotonic() + LEASE_S + 0.5
         total = rows_to_do(lab_id, tables)
@@ -123,9 +123,9 @@ def destroy_unused(
     """Delete the versions that are superseded since `grace` and that nothing names any more; which those were."""
     tables = sealed_tables() if tables is None else tables
     keys = apps.get_model("protection", "LabKey")._default_manager
-    with _alone(lab_id):
+    with one_at_a_time(lab_id):
         walk(lab_id, tables)  # what somebody wrote at the last moment with the old key
-        _await_older_transactions()
+        older_transactions_ended()
         named = {(use.kind, use.version) for use in uses(lab_id, tables) if _needs_key(use)}
         with laboratory(lab_id):
             old = keys.filter(lab_id=lab_id, retired_at__lt=timezone.now() - grace).order_by("kind", "key_version")
@@ -179,7 +179,7 @@ def _pace(
 
 
 @contextmanager
-def _alone(lab_id: UUID) -> Iterator[None]:
+def one_at_a_time(lab_id: UUID) -> Iterator[None]:
     """One command at a time for each laboratory. The database lets go when the process dies."""
     name = int.from_bytes(lab_id.bytes[8:], "big", signed=True)
     with connection.cursor() as cursor:
@@ -192,7 +192,7 @@ def _alone(lab_id: UUID) -> Iterator[None]:
             cursor.execute("select pg_advisory_unlock(%s)", [name])
 
 
-def _await_older_transactions() -> None:
+def older_transactions_ended() -> None:
     """Until every transaction that has written something by now has ended. Only the worker's role may see that."""
     with connect_as("worker") as worker:
         (until,) = worker.execute("select pg_snapshot_xmax(pg_current_snapshot())::text::int8").fetchone() or (0,)

@@ -6,9 +6,16 @@ from uuid import UUID
 
 from django.apps import apps
 
-from dentatool.protection.vault.internal.rootkey import RootKeyError, check_root_key, unwrap
+from dentatool.protection.vault.internal.rootkey import (
+    RootKeyAway,
+    RootKeyError,
+    RootVersion,
+    check_root_key,
+    root_key,
+    unwrap,
+)
 
-__all__ = ["KeyFact", "RootKeyError", "check_root_key", "keys_of"]
+__all__ = ["KeyFact", "RootKeyAway", "RootKeyError", "check_root_key", "keys_of", "root_versions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +32,11 @@ class KeyFact:
     def days(self) -> int:
         """Its age."""
         return (datetime.now(UTC) - self.made_on) // timedelta(days=1)
+
+
+def root_versions() -> list[RootVersion]:
+    """Of the root key, the oldest first. Raises RootKeyError."""
+    return root_key().versions()
 
 
 def keys_of(lab_id: UUID) -> list[KeyFact]:

@@ -13,7 +13,7 @@ from dentatool.protection.models import LabKey
 from dentatool.protection.tenancy import laboratory
 from dentatool.protection.tenancy.internal.passes import NoPass
 from dentatool.protection.vault import DecryptError
-from dentatool.protection.vault.internal import keys, rootkey
+from dentatool.protection.vault.internal import keys, lab_secrets
 from dentatool.protection.vault.internal.keys import KeyMissing, add_key, create_key_ring, key_of_version, newest_key
 from dentatool.protection.vault.internal.rootkey import RootKeyError, check_root_key, unwrap, wrap
 
@@ -34,34 +34,38 @@ def settings_root(monkeypatch):
 
     def point(file):
         monkeypatch.setattr(settings, "DENTATOOL_ROOT_KEY_FILE", str(file))
-        rootkey._root_keys.cache_clear()
 
-    yield point
-    rootkey._root_keys.cache_clear()
+    return point
+
+
+def with_secret():
+    """A new laboratory as far as the vault knows it."""
+    lab_id = uuid4()
+    lab_secrets.make(lab_id)
+    return lab_id
 
 
 def write(file, content, mode=0o600):
     file.write_text(content if isinstance(content, str) else json.dumps(content))
     file.chmod(mode)
-    rootkey._root_keys.cache_clear()
 
 
 def test_a_wrapped_key_unwraps_to_itself(root_file):
-    lab_id, key = uuid4(), os.urandom(32)
+    lab_id, key = with_secret(), os.urandom(32)
 
     assert unwrap(wrap(key, lab_id, "data", 1), lab_id, "data", 1) == key
 
 
 def test_a_wrapped_key_opens_for_no_other_laboratory_kind_or_version(root_file):
-    lab_id = uuid4()
+    lab_id = with_secret()
     wrapped = wrap(os.urandom(32), lab_id, "data", 1)
-    for wrong in [(uuid4(), "data", 1), (lab_id, "index", 1), (lab_id, "data", 2)]:
+    for wrong in [(with_secret(), "data", 1), (lab_id, "index", 1), (lab_id, "data", 2)]:
         with pytest.raises(RootKeyError):
             unwrap(wrapped, *wrong)
 
 
 def test_every_changed_bit_and_cut_of_a_wrapped_key_is_noticed(root_file):
-    lab_id = uuid4()
+    lab_id = with_secret()
     wrapped = wrap(os.urandom(32), lab_id, "data", 1)
     broken = [wrapped[:cut] for cut in range(len(wrapped))]
     broken += [bytes(byte ^ (bit == place) for place, byte in enumerate(wrapped)) for bit in range(len(wrapped))]
@@ -71,7 +75,7 @@ def test_every_changed_bit_and_cut_of_a_wrapped_key_is_noticed(root_file):
 
 
 def test_the_newest_root_key_wraps_and_the_older_ones_still_unwrap(root_file):
-    lab_id, key = uuid4(), os.urandom(32)
+    lab_id, key = with_secret(), os.urandom(32)
     old = wrap(key, lab_id, "data", 1)
     both = {**json.loads(root_file.read_text()), "2": base64.b64encode(b"2" * 32).decode()}
     write(root_file, both)

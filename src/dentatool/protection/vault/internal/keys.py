@@ -15,7 +15,7 @@ from django.apps import apps
 from django.db import connection
 
 from dentatool.protection.tenancy import current
-from dentatool.protection.vault.internal.rootkey import KEY_BYTES, unwrap, wrap
+from dentatool.protection.vault.internal.rootkey import KEY_BYTES, give_secret, unwrap, wrap
 
 KINDS: Final = ("data", "index", "file")
 _MOST_KEYS: Final = 4096  # about 2 MB; a process that serves more laboratories unwraps some again
@@ -83,10 +83,10 @@ def create_key_ring(lab_id: UUID) -> None:
 def add_key(lab_id: UUID, kind: str, key_version: int) -> None:
     """Add one key; from the next look-up on (after LEASE_S at the latest) the highest version seals."""
     _require_own(lab_id)
+    keys = apps.get_model("protection", "LabKey")._default_manager
+    give_secret(lab_id, ((bytes(k.wrapped), k.kind, k.key_version) for k in keys.filter(lab_id=lab_id)))
     wrapped = wrap(os.urandom(KEY_BYTES), lab_id, kind, key_version)
-    apps.get_model("protection", "LabKey")._default_manager.create(
-        lab_id=lab_id, kind=kind, key_version=key_version, wrapped=wrapped
-    )
+    keys.create(lab_id=lab_id, kind=kind, key_version=key_version, wrapped=wrapped)
 
 
 def newest_key(lab_id: UUID, kind: str) -> Key:

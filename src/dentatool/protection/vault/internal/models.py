@@ -17,7 +17,7 @@ class LabKey(Record):
 
     kind = models.CharField("Art", max_length=5, choices=[("data", "Werte"), ("index", "Suche"), ("file", "Dateien")])
     key_version = models.PositiveIntegerField("Fassung")
-    wrapped = models.BinaryField("Verpackter Schlüssel", max_length=64, editable=False)
+    wrapped = models.BinaryField("Verpackter Schlüssel", max_length=512, editable=False)
     retired_at = models.DateTimeField("Abgelöst", null=True, editable=False)
 
     audited: ClassVar[bool] = False

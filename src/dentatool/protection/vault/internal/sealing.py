@@ -7,7 +7,7 @@ from uuid import UUID
 from dentatool.protection.tenancy import current
 from dentatool.protection.vault.internal.ciphertext import DecryptError, Place, parse, seal, unseal
 from dentatool.protection.vault.internal.keys import KeyMissing, key_of_version, newest_key
-from dentatool.protection.vault.internal.rootkey import RootKeyError
+from dentatool.protection.vault.internal.rootkey import RootKeyAway, RootKeyError
 
 
 def seal_value(place: Place, plain: bytes, row_id: UUID, token: bytes = b"") -> bytes:
@@ -18,7 +18,7 @@ def seal_value(place: Place, plain: bytes, row_id: UUID, token: bytes = b"") -> 
 
 
 def open_value(place: Place, raw: bytes, row_id: UUID) -> bytes:
-    """The value. Raises DecryptError when it is not exactly what was sealed here; NoPass.
+    """The value. Raises DecryptError when it is not exactly what was sealed here; NoPass; RootKeyAway.
 
     The laboratory is the pass's, not the row's claim: a row of another laboratory never opens.
     """
@@ -28,6 +28,8 @@ def open_value(place: Place, raw: bytes, row_id: UUID) -> bytes:
         key = key_of_version(lab_id, place.kind, parts.key_version)
     except ValueError as reason:
         raise DecryptError(place, row_id, str(reason)) from None
+    except RootKeyAway:
+        raise  # nothing is wrong with the value: it is a matter of trying again
     except RootKeyError as problem:
         raise DecryptError(place, row_id, f"Schlüssel nicht zu öffnen ({problem})") from None
     except KeyMissing:
