@@ -67,7 +67,9 @@ def secrets_of(lab_id):
     """Label → bytes of every key that must never lie in the database."""
     root = json.loads(Path(settings.DENTATOOL_ROOT_KEY_FILE).read_text())
     found = {
-        f"root key {version}": base64.b64decode(text) for version, text in root.items() if version != "environment"
+        f"root key {version}": base64.b64decode(text)
+        for version, text in root.items()
+        if version not in ("environment", "made")
     }
     found.update({f"{kind} key": keys.newest_key(lab_id, kind).secret for kind in keys.KINDS})
     for label, secret in found.items():

@@ -77,6 +77,8 @@ EVERY_OTHER = {
     "backup prune": [],
     "keys prune": ["--lab", NOBODYS],
     "keys rotate": ["--lab", NOBODYS],
+    "keys rotate-root": ["--old-key-to", "/dev/null"],
+    "keys shred": ["--lab", NOBODYS, "--yes-name", "Niemand"],
     "manage": ["collectstatic", "--dry-run", "--noinput"],
     "migrate": [],
     "prices import": ["preise.csv", "--lab", "keine-kennung"],

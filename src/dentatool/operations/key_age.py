@@ -22,8 +22,17 @@ _NEWEST = (
 
 def told(database: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     """The finding: what, status, found, mend."""
+    from dentatool.protection.key_status import RootKeyError, root_versions  # noqa: PLC0415  (models can be loaded now)
+
     with connect(database, "backup") as backup:
         late, soon = overdue(backup)
+    try:
+        days = (datetime.now(UTC) - root_versions()[-1].made_on) // timedelta(days=1)
+    except RootKeyError as unusable:
+        yield "Schlüsselalter", "fehler", f"Hauptschlüssel: {unusable}", "Siehe docs/runbooks/schluessel.md."
+        return
+    if days > MOST_DAYS["root"] - _WARNED_DAYS:
+        (late if days > MOST_DAYS["root"] else soon).insert(0, f"Hauptschlüssel {days} Tage")
     if late or soon:
         mend = "dentatool keys rotate --all (geht im Betrieb); Hauptschlüssel: dentatool keys rotate-root"
         yield "Schlüsselalter", "fehler" if late else "warnung", f"zu ersetzen: {few_of(late or soon)}", mend

@@ -34,34 +34,27 @@ def shred_arguments(parser: argparse.ArgumentParser) -> None:
 
 def rotate_root(options: argparse.Namespace) -> int:
     """0 only when no key is left under an older version."""
-    from dentatool.protection.key_root import RootKeyError, let_old_go, rotate_root, versions  # noqa: PLC0415
+    from dentatool.protection.key_root import RootKeyError, is_complete, let_old_go, versions  # noqa: PLC0415
     from dentatool.protection.key_rotation import Busy  # noqa: PLC0415
 
+    is_last_step = bool(options.old_key_to or options.discard_old)
     try:
         if options.old_key_to is not None and options.old_key_to.exists():
             raise Failure(f"{options.old_key_to} gibt es schon; sie wird nicht überschrieben. Nichts wurde geändert.")
-        done = rotate_root(_tell)
-        if sys.stdout.isatty():
-            print()
-        begun = "zu Ende gebracht, was begonnen war" if done.resumed else "neu"
-        say(
-            f"Hauptschlüssel Fassung {done.version} ({begun}): {done.keys} Schlüssel von {done.laboratories} Laboren neu verpackt"
-        )
-        for lab_id, problem in done.failed.items():
-            say(f"  ✗ {lab_id}: {problem}")
-        if done.failed:
-            return fail(
-                f"Bei {len(done.failed)} Laboren ging es nicht. Der alte Hauptschlüssel bleibt; nichts ist verloren."
+        is_waiting = len(versions()) > 1 and is_complete()
+        if is_waiting and not is_last_step:
+            _explain(versions()[:-1])
+            raise Failure(
+                "Der letzte Wechsel ist noch nicht abgeschlossen: dentatool keys rotate-root --old-key-to DATEI nimmt den alten"
+                " Hauptschlüssel heraus und hebt ihn auf, --discard-old hebt ihn nicht auf."
             )
-        old = [each for each in versions() if each.version != done.version]
-        if not old:
+        if not is_waiting and not _wrapped_anew():
+            return 1
+        if not (old := versions()[:-1]):
             return 0
         _explain(old)
-        if not (options.old_key_to or options.discard_old):
-            say(
-                "Beide bleiben vorerst. Zum Abschluss: dentatool keys rotate-root --old-key-to DATEI (neue Fassung entsteht dabei nicht,"
-            )
-            say("solange die alte noch da ist).")
+        if not is_last_step:
+            say("Beide bleiben vorerst. Zum Abschluss: dentatool keys rotate-root --old-key-to DATEI")
             return 0
         gone = let_old_go(options.old_key_to)
     except (RootKeyError, Busy) as problem:
@@ -70,6 +63,23 @@ def rotate_root(options: argparse.Namespace) -> int:
     for each in gone:
         say(f"Fassung {each.version} ({each.fingerprint}) {where}.")
     return 0
+
+
+def _wrapped_anew() -> bool:
+    from dentatool.protection.key_root import rotate_root  # noqa: PLC0415
+
+    done = rotate_root(_tell)
+    if sys.stdout.isatty():
+        print()
+    begun = "zu Ende gebracht, was begonnen war" if done.resumed else "neu"
+    say(
+        f"Hauptschlüssel Fassung {done.version} ({begun}): {done.keys} Schlüssel von {done.laboratories} Laboren neu verpackt"
+    )
+    for lab_id, problem in done.failed.items():
+        say(f"  ✗ {lab_id}: {problem}")
+    if done.failed:
+        fail(f"Bei {len(done.failed)} Laboren ging es nicht. Der alte Hauptschlüssel bleibt; nichts ist verloren.")
+    return not done.failed
 
 
 def _explain(old: "list[RootVersion]") -> None:

@@ -23,7 +23,7 @@ from dentatool.protection.tenancy import laboratory
 from dentatool.protection.vault.internal import lab_secrets
 from dentatool.protection.vault.internal.rootkey import RootKeyError, RootVersion, give_secret, rewrap, root_key
 
-__all__ = ["Rewrapped", "RootKeyError", "RootVersion", "let_old_go", "rotate_root", "versions"]
+__all__ = ["Rewrapped", "RootKeyError", "RootVersion", "is_complete", "let_old_go", "rotate_root", "versions"]
 
 _ALL = UUID(int=0)  # the name of the lock
 
@@ -62,6 +62,11 @@ def rotate_root(tell: Callable[[int, int], None] = lambda _done, _all: None) -> 
                 tell(done, len(behind))
         record_platform_event("keys.rewrapped", version=version, count=total)
     return Rewrapped(version, resumed, total, len(every_laboratory()), failed)
+
+
+def is_complete() -> bool:
+    """Whether every laboratory's keys are under the newest root key already."""
+    return not _behind()
 
 
 def let_old_go(old_to: Path | None) -> list[RootVersion]:

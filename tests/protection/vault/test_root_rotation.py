@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from django.conf import settings
 
-from dentatool.protection import key_root, key_rotation
+from dentatool.protection import key_root
 from dentatool.protection.key_root import let_old_go, rotate_root, versions
 from dentatool.protection.vault.internal import keys, lab_secrets
 from dentatool.protection.vault.internal.rootkey import RootKeyError
@@ -59,6 +59,9 @@ def test_all_keys_are_wrapped_anew_and_everything_stays_readable(
     assert root_version_of(superuser, anna.lab_id) == root_version_of(superuser, bert.lab_id) == {2}
     assert (said(), [each.version for each in versions()]) == ("Otto", [1, 2])
 
+    told = "select count(*) from protection_entry where lab_id = %s and what = 'keys.rewrapped'"
+    assert superuser.execute(told, [anna.lab_id]).fetchone() == (1,)
+
     with in_role("owner"):
         (gone,) = let_old_go(tmp_path / "stick.key")
     assert (said(), [each.version for each in versions()]) == ("Otto", [2])
@@ -70,7 +73,6 @@ def test_all_keys_are_wrapped_anew_and_everything_stays_readable(
     with in_role("owner"), pytest.raises(RootKeyError, match="nicht überschrieben"):
         rotate_root()
         let_old_go(tmp_path / "stick.key")
-    # Put back: other tests read these laboratories' keys with this run's own root key.
     assert said() == "Otto"
 
 
@@ -103,7 +105,10 @@ def test_a_laboratory_whose_key_does_not_open_keeps_the_old_root_key_here(
     anna: Any, bert: Any, root: Path, superuser: psycopg.Connection
 ) -> None:
     superuser.execute("set session_replication_role = replica")
-    superuser.execute("update protection_labkey set wrapped = set_byte(wrapped, 30, get_byte(wrapped, 30) # 1) where lab_id = %s and kind = 'data'", [bert.lab_id])
+    superuser.execute(
+        "update protection_labkey set wrapped = set_byte(wrapped, 30, get_byte(wrapped, 30) # 1) where lab_id = %s and kind = 'data'",
+        [bert.lab_id],
+    )
     superuser.execute("set session_replication_role = origin")
 
     with in_role("owner"):
@@ -116,7 +121,9 @@ def test_a_laboratory_whose_key_does_not_open_keeps_the_old_root_key_here(
     superuser.execute("delete from protection_labkey where lab_id = %s", [bert.lab_id])
 
 
-def test_other_processes_have_the_new_root_key_at_once(anna: Any, root: Path, said: Any) -> None:
+def test_other_processes_have_the_new_root_key_at_once(
+    anna: Any, root: Path, said: Any, superuser: psycopg.Connection
+) -> None:
     assert said() == "Otto"  # this process has read the file
     with in_role("owner"):
         rotate_root()
@@ -124,8 +131,8 @@ def test_other_processes_have_the_new_root_key_at_once(anna: Any, root: Path, sa
 
     assert said() == "Otto"
     with anna.at_work():
-        keys.add_key(anna.lab_id, "data", 9)
-        assert said
+        keys.add_key(anna.lab_id, "data", 2)
+    assert root_version_of(superuser, anna.lab_id) == {2}
 
 
 def test_keys_from_before_laboratories_had_secrets_are_covered_by_one(
@@ -134,7 +141,9 @@ def test_keys_from_before_laboratories_had_secrets_are_covered_by_one(
     from dentatool.protection.vault.internal import rootkey
 
     superuser.execute("set session_replication_role = replica")
-    rows = superuser.execute("select id, kind, key_version, wrapped from protection_labkey where lab_id = %s", [anna.lab_id]).fetchall()
+    rows = superuser.execute(
+        "select id, kind, key_version, wrapped from protection_labkey where lab_id = %s", [anna.lab_id]
+    ).fetchall()
     for pk, kind, version, wrapped in rows:
         plain = rootkey.unwrap(wrapped, anna.lab_id, kind, version)
         older = rootkey.root_key().seal(plain, rootkey._about(anna.lab_id, kind, version))

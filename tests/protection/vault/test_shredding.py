@@ -36,7 +36,9 @@ def test_a_shredded_laboratory_is_closed_its_sessions_over_and_nothing_of_it_rea
         shred(anna.lab_id)  # again: nothing more happens
 
     assert client.get("/patienten/").status_code == 302
-    assert superuser.execute("select count(*) from protection_labkey where lab_id = %s", [anna.lab_id]).fetchone() == (0,)
+    assert superuser.execute("select count(*) from protection_labkey where lab_id = %s", [anna.lab_id]).fetchone() == (
+        0,
+    )
     running = "select count(*) from protection_session where lab_id = %s and ended_at is null"
     assert superuser.execute(running, [anna.lab_id]).fetchone() == (0,)
     assert not lab_secrets.is_there(anna.lab_id) and anna.lab_id in destroyed()
@@ -55,7 +57,7 @@ def test_a_backup_restored_afterwards_opens_nothing_even_with_the_root_key(
     with in_role("owner"):
         shred(anna.lab_id)
     # The backup brings back the wrapped keys, and a laboratory that is open.
-    columns = "(%s)" % ", ".join(["%s"] * len(stolen[0]))
+    columns = "({})".format(", ".join(["%s"] * len(stolen[0])))
     superuser.execute("set session_replication_role = replica")
     for row in stolen:
         superuser.execute(f"insert into protection_labkey values {columns}", row)
@@ -78,11 +80,17 @@ def test_a_backup_restored_afterwards_opens_nothing_even_with_the_root_key(
     with in_role("owner"):
         assert anna.lab_id in apply_again()
         assert anna.lab_id not in apply_again()
-    assert superuser.execute("select active from protection_laboratory where id = %s", [anna.lab_id]).fetchone() == (False,)
-    assert superuser.execute("select count(*) from protection_labkey where lab_id = %s", [anna.lab_id]).fetchone() == (0,)
+    assert superuser.execute("select active from protection_laboratory where id = %s", [anna.lab_id]).fetchone() == (
+        False,
+    )
+    assert superuser.execute("select count(*) from protection_labkey where lab_id = %s", [anna.lab_id]).fetchone() == (
+        0,
+    )
 
 
-def test_what_was_rotated_before_is_unreadable_as_well(anna: Any, specimens: Any, stolen: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_rotated_before_is_unreadable_as_well(
+    anna: Any, specimens: Any, stolen: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from dentatool.protection import key_rotation
 
     monkeypatch.setattr(key_rotation, "LEASE_S", 0.0)

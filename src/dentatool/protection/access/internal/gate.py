@@ -157,6 +157,8 @@ class Gate:
                 response = self._serve_inside(request, row)
             except DatabaseError as refused:
                 response = self._refuse(request, refused)
+            except RootKeyError as away:  # already at the name of the person who asks
+                response = self.keys_away(request, away)
         for failure in unreadable:  # the page said „nicht lesbar“ in its place
             request.after_rollback.append(("decrypt_fail", {"path": request.path, "where": str(failure)}))  # type: ignore[attr-defined]
         note_missing_record(request, response)
@@ -262,19 +264,25 @@ class Gate:
                 "Es wurde nichts geändert. Die Störung ist gemeldet; bitte nennen Sie dem Betreiber den Vorgang.",
             )
         if isinstance(error, RootKeyError):
-            log.critical("the root key cannot be used", extra={"reason": str(error)})
-            return error_page(
-                request,
-                503,
-                "Die Schlüssel sind gerade nicht erreichbar",
-                "Geschützte Angaben können im Moment nicht gespeichert werden. Es wurde nichts gespeichert.",
-                "Versuchen Sie es in einigen Minuten noch einmal. Hält es an, rufen Sie den Betreiber an.",
-            )
+            return self.keys_away(request, error)
         if isinstance(error, DatabaseError) and _is_ours(sqlstate(error)):
             return self._refuse(request, error)
         if (words := words_for(error)) is not None:
             return _outage_page(request, words, error)
         return None
+
+    def keys_away(self, request: HttpRequest, error: RootKeyError) -> HttpResponse:
+        """Nothing sealed can be read or stored at the moment; nothing was, and no trace is shown."""
+        log.critical("the root key cannot be used: %s", error)
+        response = error_page(
+            request,
+            503,
+            "Die Schlüssel sind gerade nicht erreichbar",
+            "Geschützte Angaben können im Moment weder gelesen noch gespeichert werden. Es wurde nichts gespeichert.",
+            "Versuchen Sie es in einigen Minuten noch einmal. Hält es an, rufen Sie den Betreiber an.",
+        )
+        response.headers["Retry-After"] = "5"
+        return response
 
     def _refuse(self, request: HttpRequest, refused: DatabaseError) -> HttpResponse:
         """What the database said no to outside of the view: at the beginning or when all was to be stored."""

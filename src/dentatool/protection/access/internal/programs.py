@@ -20,6 +20,7 @@ from dentatool.protection.access.internal.roles import Permission, permissions_o
 from dentatool.protection.access.internal.sessions import COOKIE
 from dentatool.protection.access.problems import problem
 from dentatool.protection.audit import record_platform_event
+from dentatool.protection.key_status import RootKeyError
 from dentatool.protection.tenancy import laboratory
 
 if TYPE_CHECKING:
@@ -122,6 +123,8 @@ def serve_program(gate: "Gate", request: HttpRequest) -> HttpResponse:
         response = _serve_inside(gate, request, found)
     except DatabaseError as error:
         response = gate._refuse(request, error)
+    except RootKeyError as away:
+        response = gate.keys_away(request, away)
     note_missing_record(request, response)
     gate._record_refusals(request, row)
     return response
