@@ -176,6 +176,8 @@ def _verified(setup: "Setup") -> int:
     if seen.files == 0:
         return fail("Im Ziel ist noch keine Sicherung.")
     say(f"{seen.files} Dateien, {seen.bytes / 1e6:.1f} MB: jedes Byte wie geschrieben, nichts fehlt.")
+    if hint := setup.target.hint():
+        say(f"Hinweis: {hint}")
     return 0
 
 

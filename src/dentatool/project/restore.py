@@ -29,7 +29,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--yes", action="store_true", help="mit --lab: zurückholen statt nur zeigen")
     parser.add_argument("--identity", type=Path, required=True, metavar="DATEI", help="Ihre Schlüsseldatei")
-    parser.add_argument("--target", type=Path, metavar="ORDNER", help="Sicherungsziel (sonst DENTATOOL_BACKUP_TARGET)")
+    parser.add_argument(
+        "--target", metavar="ZIEL", help="Ordner oder https://HOST/BUCKET/ORDNER (sonst DENTATOOL_BACKUP_TARGET)"
+    )
 
 
 class _OneLaboratory(argparse.Action):

@@ -32,12 +32,13 @@ def small_disk(place: Path, megabytes: int) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", place], check=True)
 
 
-def fill(folder: Path) -> Path:
-    """To the last byte."""
+def fill(folder: Path, *, but: int = 0) -> Path:
+    """To the last byte, or but for so many."""
     ballast = folder / "ballast.unfinished"  # a name that `verify` does not call foreign
     with pytest.raises(OSError, match="No space left"), ballast.open("wb", buffering=0) as file:
         while True:
             file.write(bytes(4096))
+    os.truncate(ballast, ballast.stat().st_size - but)
     return ballast
 
 
@@ -67,11 +68,12 @@ def test_a_full_target_stops_backups_and_loses_none(
         backed.create(FULL)
         write_segment(backed, 1)
         wait_for(lambda: not backlog(backed.var / "postgres").count)
-        ballast = fill(backed.target)
+        ballast = fill(backed.target, but=200_000)  # so that it is full in the middle of a file
         before = {path.name: path.read_bytes() for path in backed.target.glob("0*")}
 
         with pytest.raises(BackupError, match=r"kein Platz mehr .*alte Sicherungen bleiben unangetastet. Schaffen Sie"):
             backed.create(FULL)
+        fill(backed.target)
         for n in (2, 3):
             write_segment(backed, n)
         wait_for(lambda: backed.told)

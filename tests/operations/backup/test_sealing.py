@@ -1,5 +1,6 @@
 """What was sealed comes out again, also what an earlier version of the program sealed; what was cut does not."""
 
+import errno
 import zlib
 from io import BytesIO
 
@@ -43,3 +44,20 @@ def test_what_is_not_whole_is_refused(content: bytes) -> None:
 
     with pytest.raises(BackupError, match=r"unvollständig|beschädigt"):
         opened(sealed.getvalue())
+
+
+class Full:
+    """A disk on which nothing fits any more."""
+
+    def write(self, chunk: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_is_not_called_damage() -> None:
+    sealed = BytesIO()
+    seal(BytesIO(SEGMENT), sealed, [OPERATOR.to_public()])
+
+    with pytest.raises(OSError, match="No space left"):
+        seal(BytesIO(SEGMENT), Full(), [OPERATOR.to_public()])  # type: ignore[arg-type]
+    with pytest.raises(OSError, match="No space left"):
+        unseal(BytesIO(sealed.getvalue()), Full().write, [OPERATOR])

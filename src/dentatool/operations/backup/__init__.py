@@ -6,6 +6,7 @@ installation's keys; neither is ever in a backup.
 How it could be broken: by whoever holds the signing key (runs code on this machine) and writes to the target as well.
 Test that tries: tests/operations/backup/test_manipulations.py.
 
+s3_target.py    the same in an S3-compatible storage; s3_link.py asks it, sigv4.py signs
 target.py       where backups lie: a narrow protocol and a folder
 sealing.py      compressed, then encrypted with age; recipients and identities
 chain.py        one signed entry for each file, each bound to the one before; the newest remembered outside the target

@@ -11,10 +11,10 @@ import zlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, cast
 
 from backports import zstd
-from pyrage import DecryptError, IdentityError, RecipientError, decrypt_io, encrypt_io, x25519
+from pyrage import DecryptError, EncryptError, IdentityError, RecipientError, decrypt_io, encrypt_io, x25519
 
 from dentatool.operations.backup import BackupError
 from dentatool.operations.secrets import write_secret
@@ -117,21 +117,32 @@ def read_identities(file: Path) -> tuple[list[Any], str]:
 def seal(source: Readable, sink: BinaryIO, recipients: Sequence[Any]) -> "Counted":
     """Compress and encrypt; size and hash of what came out."""
     counted = Counted(sink.write)
-    encrypt_io(_Compressing(source), counted, recipients)
+    coming, going = _Kept(_Compressing(source)), _Kept(counted)
+    try:
+        encrypt_io(coming, going, recipients)
+    except EncryptError as error:
+        raise coming.failed or going.failed or BackupError(f"Verschlüsseln ist nicht gelungen: {error}") from error
+    if going.failed:  # in the last bytes, where age's library says nothing
+        raise going.failed
     return counted
 
 
 def unseal(source: Readable, sink: Callable[[bytes], Any], identities: Sequence[Any]) -> None:
     """The reverse. age refuses what was changed or cut; a wrong key is told apart."""
     expanding = _Expanding(sink)
+    coming, going = _Kept(source), _Kept(expanding)
     try:
-        decrypt_io(source, expanding, identities)
+        decrypt_io(coming, going, identities)
     except DecryptError as error:
+        if failed := coming.failed or going.failed:
+            raise failed from error
         if "No matching keys" in str(error):
             raise BackupError(
                 "Die Schlüsseldatei öffnet diese Sicherung nicht: Sie gehört zu einem anderen Schlüssel."
             ) from error
         raise BackupError(f"Die Sicherung ist beschädigt: {error}") from error
+    if going.failed:
+        raise going.failed
     expanding.finish()
 
 
@@ -153,6 +164,30 @@ class Counted:
     @property
     def sha256(self) -> str:
         return self._hash.hexdigest()
+
+
+class _Kept:
+    """A stream that keeps its first error: age's library tells each as one of its own, and a full disk is no damage."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.failed: Exception | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        return cast(bytes, self._call(self._inner.read, size))
+
+    def write(self, chunk: bytes) -> int:
+        return cast(int, self._call(self._inner.write, chunk))
+
+    def flush(self) -> None:
+        self._call(self._inner.flush)
+
+    def _call(self, method: Callable[..., Any], *given: Any) -> Any:
+        try:
+            return method(*given)
+        except Exception as error:
+            self.failed = self.failed or error
+            raise
 
 
 class _Compressing:

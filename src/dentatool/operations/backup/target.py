@@ -1,4 +1,4 @@
-"""Where backups lie. A folder so far; whatever else can do these six things may follow."""
+"""Where backups lie: whatever can do these six things. A folder here; an S3-compatible storage in s3_target.py."""
 
 import os
 import time
@@ -34,11 +34,11 @@ class Target(Protocol):
     def read(self, name: str) -> BinaryIO:
         """Open a file; FileNotFoundError where there is none."""
 
-    def size(self, name: str) -> int:
-        """Bytes of a file."""
-
     def names(self) -> Iterator[str]:
         """All finished files, in no order."""
+
+    def hint(self) -> str:
+        """What about this place could be made safer; empty when nothing."""
 
     def remove(self, name: str) -> None:
         """Delete a file; not an error if it is gone."""
@@ -55,6 +55,9 @@ class FolderTarget:
 
     def __str__(self) -> str:
         return str(self.root)
+
+    def hint(self) -> str:
+        return ""
 
     def require(self) -> None:
         """The folder is not made by us: a disk that is not mounted must not be taken for an empty target."""
@@ -86,9 +89,6 @@ class FolderTarget:
 
     def read(self, name: str) -> BinaryIO:
         return (self.root / name).open("rb")
-
-    def size(self, name: str) -> int:
-        return (self.root / name).stat().st_size
 
     def names(self) -> Iterator[str]:
         return (name for name in os.listdir(self.root) if not name.endswith(UNFINISHED))
