@@ -26,12 +26,12 @@ bench: setup ## Geschwindigkeit mit allem Schutz, im Verhältnis zu SQL von Hand
 	@.venv/bin/dentatool bench
 
 soak: setup-dev ## Dauerprobe: Webserver 200-mal und PostgreSQL 50-mal abgeschossen, 100.000 Anfragen, jede Eingabe (über 1 h)
-	@DENTATOOL_SOAK=1 DENTATOOL_SOAK_KILLS=200 DENTATOOL_SOAK_DATABASE_KILLS=50 .venv/bin/python -m pytest \
+	@DENTATOOL_SOAK=1 DENTATOOL_SOAK_KILLS=200 DENTATOOL_SOAK_DATABASE_KILLS=50 DENTATOOL_SOAK_ROUNDS=200 .venv/bin/python -m pytest \
 		tests/billing/test_killed_while_issuing.py tests/billing/test_killed_database.py \
 		tests/attack/test_atk_11_storm.py tests/attack/test_atk_20_trail_tampering.py tests/pages/test_bad_input.py \
 		tests/attack/test_atk_33_known_or_unknown.py tests/attack/test_password_guessing.py \
 		tests/attack/test_password_guessing_served.py \
-		tests/api/test_described.py tests/operations/backup
+		tests/api/test_described.py tests/operations/rounds tests/operations/backup
 
 setup: python
 	@$(PYTHON) bootstrap.py run

@@ -32,7 +32,16 @@ from dentatool.protection.access.internal.endings import (
 )
 from dentatool.protection.access.internal.models import Level
 from dentatool.protection.access.internal.noting import note_missing_record, worth_writing
-from dentatool.protection.access.internal.outages import AWAY, UNCERTAIN, Words, sqlstate, words_for
+from dentatool.protection.access.internal.outages import (
+    AWAY,
+    CLOCKS_APART,
+    ISSUED,
+    REFUSED,
+    UNCERTAIN,
+    Words,
+    sqlstate,
+    words_for,
+)
 from dentatool.protection.access.internal.programs import brings_token, refuse_program, serve_program
 from dentatool.protection.access.internal.roles import PUBLIC, Permission
 from dentatool.protection.access.internal.sessions import (
@@ -54,6 +63,7 @@ log = logging.getLogger("dentatool.gate")
 View = Callable[..., HttpResponse]
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
+_SAID_NO = {"DT003": CLOCKS_APART, "DT006": ISSUED}
 # SQLSTATEs of protection/tenancy and protection/audit → name of the security event (OWASP vocabulary).
 _REFUSALS = {
     "DT001": "ctx_forged",
@@ -294,15 +304,8 @@ class Gate:
             raise refused
         if code in _REFUSALS:
             request.after_rollback.append((_REFUSALS[code], {"path": request.path}))  # type: ignore[attr-defined]
-        return error_page(
-            request,
-            409,
-            "Das lässt sich nicht mehr ändern" if code == "DT006" else "Der Vorgang wurde abgewiesen",
-            "Ausgestellte Belege bleiben unverändert."
-            if code == "DT006"
-            else "Die Datenbank hat den Zugriff abgelehnt.",
-            "Nutzen Sie „Storno und Kopie“." if code == "DT006" else "Melden Sie sich neu an.",
-        )
+        words = _SAID_NO.get(code, REFUSED)
+        return error_page(request, words.status, words.title, words.message, words.what_to_do)
 
     def _record_refusals(self, request: HttpRequest, row: tuple[Any, ...]) -> None:
         """Events of refused requests, in their own transaction, since the request's was rolled back."""

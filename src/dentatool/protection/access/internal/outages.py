@@ -51,6 +51,23 @@ UNCERTAIN = Words(
     "Die Verbindung zur Datenbank ist in dem Augenblick abgerissen, in dem Ihre Änderung gespeichert werden sollte.",
     "Sehen Sie nach, ob Ihre Änderung da ist, bevor Sie sie wiederholen.",
 )
+# What our own policies and triggers said no to.
+REFUSED = Words(
+    409, "Der Vorgang wurde abgewiesen", "Die Datenbank hat den Zugriff abgelehnt.", "Melden Sie sich neu an."
+)
+ISSUED = Words(
+    409,
+    "Das lässt sich nicht mehr ändern",
+    "Ausgestellte Belege bleiben unverändert.",
+    "Nutzen Sie „Storno und Kopie“.",
+)
+CLOCKS_APART = Words(
+    503,
+    "Das hat zu lange gedauert",
+    "Die Erlaubnis zu diesem Vorgang war schon abgelaufen, oder die Uhren von Programm und Datenbank gehen verschieden. "
+    "Es wurde nichts gespeichert.",
+    "Versuchen Sie es noch einmal. Hält es an, rufen Sie den Betreiber an: Er muss die Uhren stellen.",
+)
 
 # SQLSTATE or its class → words. What is not named here is a fault of the program and stays loud.
 _WORDS = {
