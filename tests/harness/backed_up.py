@@ -46,10 +46,10 @@ class Installation:
             rows = link.execute("select facts from protection_platformevent where event = %s order by at", [name])
             return [facts for (facts,) in rows]
 
-    def doctor(self) -> tuple[str, str]:
+    def doctor(self, what: str = "Sicherungen") -> tuple[str, str]:
         done = self.dentatool("doctor", "--json")
         ((status, found),) = [
-            (each["status"], each["found"]) for each in json.loads(done.stdout) if each["what"] == "Sicherungen"
+            (each["status"], each["found"]) for each in json.loads(done.stdout) if each["what"] == what
         ]
         return status, found
 

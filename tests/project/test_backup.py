@@ -1,9 +1,13 @@
 """`dentatool backup` and `restore` as the operator meets them, from the key to the drill and to the restored minute."""
 
 import json
+from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 
+from dentatool.values.checkpoint import Checkpoint, TrailKey
+from dentatool.values.witness import WitnessFile
 from harness.backed_up import Installation
 
 pytestmark = pytest.mark.slow
@@ -42,6 +46,13 @@ def test_from_the_key_to_the_drill_and_back(installation: Installation) -> None:
     assert installation.events("restore_done") == [{"until": ""}]
     assert "nicht leer" in installation.refused("restore", "--into", installation.base / "back", "--identity", key)
     assert len(installation.events("restore_refused")) == 1
+
+    key_file = TrailKey.from_file(var / "secrets" / "trail.key")
+    later = Checkpoint(UUID(int=0), 10_000, bytes(32), datetime.now(UTC), datetime.now(UTC))
+    WitnessFile(var / "witness", UUID(int=0)).append(key_file.sign(later), b"")
+    told = installation.works("restore", "--into", installation.base / "older", "--identity", key)
+    assert "! ACHTUNG: Diese Datenbank ist älter" in told and "bezeugt wurden" in told and "10000" in told
+    assert installation.doctor("Versiegelung")[0] == "fehler"
 
     file = sorted(target.glob("*.age"))[1]
     content = bytearray(file.read_bytes())

@@ -1,10 +1,11 @@
 """dentatool migrate: schema, then protection of every table (hooked to Django's migrate itself)."""
 
 import argparse
+import json
 from contextlib import suppress
 
 from dentatool.project.console import Failure, say
-from dentatool.project.instance import start_django, this_instance
+from dentatool.project.instance import Instance, start_django, this_instance
 
 _NAMED = 10
 
@@ -36,6 +37,7 @@ def call(options: argparse.Namespace) -> int:
     finally:
         _note(_applied() - before)
     _tell(mended)
+    _tell_if_older_than_witnessed(instance)
     _end_again()
     call_command("collectstatic", interactive=False, verbosity=0)
     return 0
@@ -47,6 +49,16 @@ def _end_again() -> None:
 
     for lab_id in apply_again():
         say(f"! Die Schlüssel des Labors {lab_id} wurden vernichtet; es ist wieder geschlossen.")
+
+
+def _tell_if_older_than_witnessed(instance: Instance) -> None:
+    """After a restore, or when somebody exchanged the database: to be known before anybody works in it."""
+    from dentatool.operations.environment import connect  # noqa: PLC0415
+    from dentatool.operations.trails.heads import older_than_witnessed, told_older  # noqa: PLC0415
+
+    with connect(json.loads((instance.var / "secrets" / "database.json").read_text()), "backup") as backup:
+        for line in told_older(older_than_witnessed(backup, instance.var)):
+            say(line)
 
 
 def _applied() -> set[str]:

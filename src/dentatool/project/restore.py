@@ -59,15 +59,34 @@ def call(options: argparse.Namespace) -> int:
 def _everything(options: argparse.Namespace, to: datetime | None) -> int:
     """What then lies in the folder can take the place of var/postgres (see the runbook)."""
     restored = _restored(options, to, options.into.absolute())
-    restored.stop()
+    try:
+        older = _older_than_witnessed(restored)
+    finally:
+        restored.stop()
     with suppress(Failure):
         note("restore_done", {"until": "" if to is None else to.isoformat()})
     say(
         f"Wiederhergestellt in {restored.places.home}"
         + (f", Stand {to:%d.%m.%Y %H:%M:%S}" if to else ", neuester Stand")
     )
+    for line in older:
+        say(line)
     say("So geht es weiter: docs/runbooks/wiederherstellen.md")
     return 0
+
+
+def _older_than_witnessed(restored: "Cluster") -> list[str]:
+    """What is in var/witness and not in the restored database: to be known before anybody works in it."""
+    import psycopg  # noqa: PLC0415
+
+    from dentatool.operations.cluster.server import SUPERUSER  # noqa: PLC0415
+    from dentatool.operations.secrets import superuser_password  # noqa: PLC0415
+    from dentatool.operations.trails.heads import older_than_witnessed, told_older  # noqa: PLC0415
+
+    var = this_instance().var
+    name = json.loads((var / "secrets" / "database.json").read_text())["name"]
+    with psycopg.connect(restored.dsn(SUPERUSER, superuser_password(var), name), autocommit=True) as link:
+        return told_older(older_than_witnessed(link, var))
 
 
 def _laboratory(options: argparse.Namespace, to: datetime | None) -> int:

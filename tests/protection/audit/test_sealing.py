@@ -18,7 +18,6 @@ from django.db import connection
 
 from dentatool.protection.audit import Entry, record_event, record_platform_event
 from dentatool.protection.audit.internal.models import Checkpoint, Leaf
-from dentatool.protection.audit.internal.witness import WitnessFile
 from dentatool.protection.audit.sealing import (
     PLATFORM,
     Report,
@@ -33,6 +32,7 @@ from dentatool.protection.audit.sealing import (
 )
 from dentatool.protection.tenancy import laboratory
 from dentatool.protection.tenancy.internal.passes import Pass, sign
+from dentatool.values.witness import WitnessFile
 from harness.database import connect_as, in_role
 
 

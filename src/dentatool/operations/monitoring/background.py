@@ -5,7 +5,6 @@ from typing import Any
 
 from django.conf import settings
 
-from dentatool.kit.jobs import is_worker_alive, seconds_since_heartbeat
 from dentatool.operations.environment import connect
 from dentatool.operations.finding import GOOD, WARNING, WRONG, Finding
 
@@ -42,6 +41,8 @@ def background(database: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _worker() -> Finding:
     what, start = "Hintergrundaufgaben", "„dentatool worker“ starten (dentatool run tut es von selbst)"
+    from dentatool.kit.jobs import is_worker_alive, seconds_since_heartbeat  # noqa: PLC0415  (models can be loaded now)
+
     seen_s = seconds_since_heartbeat()
     if not is_worker_alive():
         when = "lief noch nie" if seen_s is None else f"läuft nicht, zuletzt vor {_minutes(seen_s)}"

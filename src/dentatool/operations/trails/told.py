@@ -8,6 +8,7 @@ from uuid import UUID
 
 from dentatool.operations.backup.memory import spoken
 from dentatool.operations.environment import connect
+from dentatool.operations.trails.heads import older_than_witnessed
 from dentatool.operations.trails.memory import remembered
 from dentatool.values.checkpoint import CheckpointError, TrailKey, name_of_trail, open_checkpoint
 
@@ -32,6 +33,12 @@ def _sealing(var: Path, database: dict[str, Any]) -> Told:
         public = TrailKey.from_file(var / "secrets" / "trail.key").public
     except (OSError, ValueError):
         return what, WRONG, "Der Schlüssel secrets/trail.key fehlt oder ist keiner", "Spielen Sie die Sicherung ein."
+    with connect(database, "backup") as backup:  # the only role that sees all laboratories
+        older = older_than_witnessed(backup, var)
+    if older:
+        mend = "Wiederherstellung gewollt? dentatool audit resume. Sonst nichts ändern und klären, wer Zugriff hatte."
+        named = " · ".join(str(each) for each in older[:_NAMED])
+        return what, WRONG, f"die Datenbank ist älter als bezeugt oder ausgetauscht. {named}", mend
     with connect(database, "worker") as worker:
         rows = worker.execute(
             "select tree, clock_timestamp() - oldest from protection.door_unsealed_trails(%s)", [SLACK]
@@ -56,7 +63,7 @@ def _halted(database: dict[str, Any], public: bytes, trees: list[UUID]) -> dict[
     """Trails with unsealed entries that were said to be broken after their last checkpoint, and why."""
     if not trees:
         return {}
-    with connect(database, "backup") as backup:  # the only role that sees all laboratories
+    with connect(database, "backup") as backup:
         broken = backup.execute(
             "select distinct on (facts ->> 'record') facts ->> 'record', facts ->> 'reason', at"
             " from protection_platformevent where event = 'audit_chain_broken' and facts ->> 'kind' = %s"

@@ -20,10 +20,10 @@ from django.db import connection, transaction
 from dentatool.protection.audit.internal.models import Checkpoint as Kept
 from dentatool.protection.audit.internal.sealer import EVERY_S, PLATFORM, SLACK, Sealer, tell_chain_broken
 from dentatool.protection.audit.internal.verifying import Finding, Report, check_trail
-from dentatool.protection.audit.internal.witness import WitnessFile, witnessed_trails
 from dentatool.protection.tenancy import current
 from dentatool.values.checkpoint import Checkpoint, TrailKey, open_checkpoint
 from dentatool.values.trail_export import first_line
+from dentatool.values.witness import WitnessFile, witnessed_trails
 
 __all__ = [
     "EVERY_S", "PLATFORM", "SLACK", "Finding", "Report", "Sealer", "all_trails", "check_trail",

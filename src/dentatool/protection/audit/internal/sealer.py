@@ -26,11 +26,11 @@ from django.db import connection
 from dentatool.protection.audit.internal.events import record_event, record_platform_event
 from dentatool.protection.audit.internal.models import Checkpoint as Kept
 from dentatool.protection.audit.internal.models import Leaf
-from dentatool.protection.audit.internal.witness import WitnessFile
 from dentatool.protection.tenancy import laboratory
 from dentatool.values.checkpoint import Checkpoint, CheckpointError, TrailKey, open_checkpoint
 from dentatool.values.merkle import HASH_BYTES, GrowingTree
 from dentatool.values.trail_leaf import hash_of_leaf
+from dentatool.values.witness import WitnessFile
 
 PLATFORM = UUID(int=0)  # the tree of the platform's own events; no laboratory has this id
 SLACK = timedelta(minutes=5)

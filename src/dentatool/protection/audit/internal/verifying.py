@@ -13,13 +13,13 @@ from django.db import connection
 
 from dentatool.protection.audit.internal.models import Checkpoint as Kept
 from dentatool.protection.audit.internal.sealer import PLATFORM, SLACK
-from dentatool.protection.audit.internal.witness import Witnessed, WitnessFile
 from dentatool.protection.audit.retention import kept_days
 from dentatool.protection.audit.vocabulary import WORDS
 from dentatool.protection.tenancy import current
 from dentatool.values.checkpoint import Checkpoint, CheckpointError, open_checkpoint
 from dentatool.values.merkle import GrowingTree
 from dentatool.values.trail_leaf import hash_of_leaf
+from dentatool.values.witness import Witnessed, WitnessFile
 
 MOST_FINDINGS = 50
 _BATCH = 5_000

@@ -8,15 +8,17 @@ import base64
 import hashlib
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import IO
 from uuid import UUID
 
 from dentatool.values.checkpoint import Checkpoint, CheckpointError, open_checkpoint
 from dentatool.values.merkle import HASH_BYTES, GrowingTree
 
-_TAIL = 2_000_000  # bytes; a line with the leaves of the largest batch is a quarter of it
+_TAIL = 8_000  # bytes; the line of a common minute is much shorter, that of the largest batch half a megabyte
 _FIRST = "0" * 64
 _ASIDE = "bis-"
 
@@ -24,6 +26,29 @@ _ASIDE = "bis-"
 def witnessed_trails(folder: Path) -> set[UUID]:
     """The trails that there is a file of."""
     return {UUID(file.stem) for file in folder.glob("*.jsonl") if "." not in file.stem}
+
+
+def witnessed_notes(folder: Path) -> dict[UUID, str | None]:
+    """What each trail was when it was last told, signed; None where there is no whole line.
+
+    Only looks, so it may be asked while a sealer works.
+    """
+    notes: dict[UUID, str | None] = {}
+    for tree in witnessed_trails(folder):
+        try:
+            notes[tree] = WitnessFile(folder, tree).peek()
+        except (ValueError, KeyError, TypeError, OSError):
+            notes[tree] = None
+    return notes
+
+
+def witnessed_heads(folder: Path, public: bytes) -> dict[UUID, Checkpoint]:
+    """The same, judged and opened. Files that are not whole or not ours are left out: the nightly check names them."""
+    heads = {}
+    for tree, note in witnessed_notes(folder).items():
+        with suppress(CheckpointError):
+            heads[tree] = open_checkpoint(note or "", public, tree)
+    return heads
 
 
 @dataclass(slots=True)
@@ -54,6 +79,15 @@ class WitnessFile:
     def last_note(self) -> str | None:
         """The newest checkpoint. Cuts off what a crash left half written."""
         line = self._last_line()
+        return str(json.loads(line)["checkpoint"]) if line else None
+
+    def peek(self) -> str | None:
+        """The same without touching the file: for whoever looks while a sealer may be writing."""
+        try:
+            with self.path.open("rb") as file:
+                line = _last_whole_line(file)[0]
+        except FileNotFoundError:
+            return None
         return str(json.loads(line)["checkpoint"]) if line else None
 
     def append(self, note: str, leaves: bytes) -> None:
@@ -119,16 +153,26 @@ class WitnessFile:
         return checkpoint
 
     def _last_line(self) -> bytes | None:
-        """Reads the end of the file only. What has no line end is of a crash and goes."""
+        """What has no line end is of a crash and goes."""
         try:
             file = self.path.open("r+b")
         except FileNotFoundError:
             return None
         with file:
-            end = file.seek(0, os.SEEK_END)
-            file.seek(max(0, end - _TAIL))
-            tail = file.read()
-            whole, _, half = tail.rpartition(b"\n")
-            if half:
-                file.truncate(end - len(half))
-            return whole.rpartition(b"\n")[2] or None
+            line, end = _last_whole_line(file)
+            if end < file.seek(0, os.SEEK_END):
+                file.truncate(end)
+            return line
+
+
+def _last_whole_line(file: IO[bytes]) -> tuple[bytes | None, int]:
+    """The last line that has an end, and where the file ends with it. Reads no more of the file than it must."""
+    size, tail = file.seek(0, os.SEEK_END), _TAIL
+    while True:
+        start = max(0, size - tail)
+        file.seek(start)
+        whole, newline, half = file.read(size - start).rpartition(b"\n")
+        _, earlier, line = whole.rpartition(b"\n")
+        if earlier or start == 0:
+            return line or None, (size - len(half) if newline else 0)
+        tail *= 8
