@@ -1,5 +1,6 @@
 """The commands beside `run`: German, repeatable, and honest in their exit code."""
 
+import json
 import os
 import re
 import subprocess
@@ -20,6 +21,28 @@ def dentatool(*arguments: str, **environment: str) -> subprocess.CompletedProces
         text=True,
         check=False,
     )
+
+
+_LOOKING = (
+    "doctor", "monitor status", "keys status", "updates status", "backup status", "backup list", "audit verify", "tenant list",
+    "reviews show", "serve", "worker", "migrate",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", _LOOKING)
+def test_where_nothing_was_set_up_every_command_says_so_in_german(command: str, tmp_path: Path) -> None:
+    done = dentatool(*command.split(), DENTATOOL_VAR=str(tmp_path / "var"))
+
+    told = done.stdout + done.stderr
+    assert "Traceback" not in told and told.strip()
+    assert done.returncode in (0, 1)
+
+
+def test_the_doctor_on_the_command_line_gives_every_finding(database: dict) -> None:
+    done = dentatool("doctor", "--json")
+
+    assert done.returncode in (0, 1), done.stderr
+    assert {"Umgebung", "Mandantenschutz", "Hintergrundaufgaben"} <= {each["what"] for each in json.loads(done.stdout)}
 
 
 @pytest.mark.parametrize("command", sorted(set(COMMANDS) - {"manage"}))

@@ -93,7 +93,8 @@ def _secrets(var: Path) -> Iterator[Finding]:
 
 
 def _disk(var: Path) -> Finding:
-    free_mb = shutil.disk_usage(var).free // 1_000_000
+    place = next(each for each in (var, *var.parents) if each.exists())  # before the first start there is no folder
+    free_mb = shutil.disk_usage(place).free // 1_000_000
     status = GOOD if free_mb >= _TIGHT_MB else WARNING if free_mb >= _FULL_MB else WRONG
     return Finding("Datenträger", status, f"{free_mb} MB frei", "" if status == GOOD else "Schaffen Sie Platz.")
 
