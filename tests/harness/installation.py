@@ -51,8 +51,11 @@ class Run:
         while True:
             try:
                 with urllib.request.urlopen(f"https://localhost:{self.port}/readyz", context=trust, timeout=5) as page:
-                    assert set(json.load(page).values()) == {"bereit"}
+                    found = json.load(page)
+                assert {found[name] for name in ("datenbank", "migrationen", "schluessel")} == {"bereit"}
+                if found["aufgaben"] == "bereit":  # served before the worker has begun
                     return
+                raise OSError
             except OSError:
                 assert time.monotonic() < ending, self.log.read_text()
                 time.sleep(0.1)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.installation import Run
+from harness.live import Line, LiveServer
 from harness.smtp import PostOffice, in_settings
 
 pytestmark = pytest.mark.slow
@@ -37,13 +38,17 @@ def test_a_fault_of_the_whole_program_is_mailed_within_two_minutes_and_so_is_its
 
         status = monitor(run, "status")
         assert status.returncode == 1 and "Datei keys/root.key: für andere zugänglich" in status.stdout
-        assert monitor(run, "take", "Datei keys/root.key", "--by", "Clara").returncode == 0
+        assert monitor(run, "acknowledge", "Datei keys/root.key", "--by", "Clara", "--reason", "chmod").returncode == 0
         assert "übernommen von Clara" in monitor(run, "status").stdout
-        assert monitor(run, "take", "Unsinn", "--by", "Clara").returncode == 1
+        assert monitor(run, "acknowledge", "Unsinn", "--by", "Clara", "--reason", "-").returncode == 1
 
         key.chmod(0o600)
         post_office.wait_for(to=CLARA, subject="Behoben", seconds=120)
         assert monitor(run, "status").returncode == 0
+
+        page = Line(LiveServer(run.port, run.log)).ask("GET", "/metrics").text
+        assert "dentatool_database_up 1" in page and "dentatool_worker_up 1" in page
+        assert "dentatool_database_oldest_transaction_seconds" in page
 
         os.kill(run.child("\0monitor\0"), signal.SIGKILL)
         run.await_line("Überwachung ist abgebrochen", 20)
@@ -51,10 +56,14 @@ def test_a_fault_of_the_whole_program_is_mailed_within_two_minutes_and_so_is_its
         assert run.stop() == 0
 
 
-def test_a_watch_that_would_tell_nobody_says_so(passable_folder: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "dentatool.project.cli", "monitor", "watch"],
-        env={**os.environ, "DENTATOOL_VAR": str(passable_folder)}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-    assert done.returncode == 1 and "DENTATOOL_ALERT_TO" in done.stderr
+def test_acknowledging_needs_a_name_and_a_reason(passable_folder: Path) -> None:
+    for given in (
+        ["x", "--by", "Clara"],
+        ["x", "--by", " ", "--reason", "y"],
+        ["nichts", "--by", "Clara", "--reason", "y"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "dentatool.project.cli", "monitor", "acknowledge", *given],
+            env={**os.environ, "DENTATOOL_VAR": str(passable_folder)}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode in (1, 2) and "Traceback" not in done.stderr

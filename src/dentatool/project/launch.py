@@ -10,7 +10,6 @@ import time
 from dentatool.operations.cluster import ClusterError, Unfit
 from dentatool.operations.cluster.places import UnsafePlace
 from dentatool.operations.environment import NotFit, require_fit
-from dentatool.operations.monitoring import heartbeat
 from dentatool.project.console import Failure, say, step
 from dentatool.project.database import Database
 from dentatool.project.instance import Instance, this_instance
@@ -75,8 +74,7 @@ def _set_up(instance: Instance, database: Database, supervisor: Supervisor, *, d
     with step("Webserver und Hintergrundaufgaben"):
         supervisor.add_process("Webserver", server_command(instance), instance.environment("app"))
         supervisor.add_process("Aufgaben", _command("worker"), instance.environment("worker"))
-        if heartbeat.is_wanted():
-            supervisor.add_process("Überwachung", _command("monitor", "watch"), instance.environment("app"))
+        supervisor.add_process("Überwachung", _command("monitor", "watch"), instance.environment("app"))
         _await_answer(instance, supervisor)
     note("sys_startup", {"command": "run", "result": "läuft"})
     return sign_ins

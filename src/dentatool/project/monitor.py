@@ -17,29 +17,38 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     actions.add_parser("watch", help="Jede Minute nachsehen und Störungen per E-Mail melden")
     status = actions.add_parser("status", help="Offene Störungen und das letzte Lebenszeichen")
     status.add_argument("--json", action="store_true", help="für Programme")
-    take = actions.add_parser("take", help="Eine Störung übernehmen: an sie wird nicht mehr erinnert")
-    take.add_argument("what", metavar="STÖRUNG", help="wie in „monitor status“, etwa: Datenbank")
-    take.add_argument("--by", required=True, metavar="NAME", help="wer sie übernimmt")
+    taking = actions.add_parser("acknowledge", help="Eine Störung übernehmen: an sie wird nicht mehr erinnert")
+    taking.add_argument("named", metavar="STÖRUNG", help="Kennung oder Name, wie in „monitor status“, etwa: Datenbank")
+    taking.add_argument("--by", required=True, metavar="NAME", help="wer sie übernimmt")
+    taking.add_argument("--reason", required=True, metavar="GRUND", help="was bekannt ist oder getan wird")
 
 
 def call(options: argparse.Namespace) -> int:
     """`status`: 0 only if the watch is awake and no fault is open."""
-    return {"watch": _watch, "status": _status, "take": _take}[options.action](options)
+    return {"watch": _watch, "status": _status, "acknowledge": _acknowledge}[options.action](options)
 
 
 def _watch(options: argparse.Namespace) -> int:
-    from dentatool.operations.monitoring.heartbeat import is_wanted  # noqa: PLC0415
-
-    if not is_wanted():
-        raise Failure("Niemand würde davon erfahren. Setzen Sie DENTATOOL_ALERT_TO oder DENTATOOL_HEARTBEAT_URL.")
     start_django("app")
     from dentatool.operations.doctor import examine  # noqa: PLC0415
+    from dentatool.operations.monitoring.heartbeat import is_wanted  # noqa: PLC0415
+    from dentatool.operations.monitoring.sampling import sample_for_ever  # noqa: PLC0415
     from dentatool.operations.monitoring.watching import watch  # noqa: PLC0415
 
     instance, stopping = this_instance(), Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    watch(instance.var, lambda: examine(instance.var, production=instance.mode == "production"), stopping, say)
+    if not is_wanted():
+        say(
+            "Überwachung: Niemand erfährt von Störungen, denn weder DENTATOOL_ALERT_TO noch _HEARTBEAT_URL ist gesetzt."
+        )
+    watch(
+        instance.var,
+        lambda: examine(instance.var, production=instance.mode == "production"),
+        stopping,
+        say,
+        beside=lambda: sample_for_ever(instance.var, stopping, say),
+    )
     return 0
 
 
@@ -50,21 +59,28 @@ def _status(options: argparse.Namespace) -> int:
     var = this_instance().var
     seen, alerts = last_look(var), [alert for alert in Alerts(var).all() if alert.is_open]
     if options.json:
-        facts = {"last_look": seen, "awake": is_awake(var), "open": [asdict(alert) for alert in alerts]}
+        facts = {
+            "last_look": seen,
+            "awake": is_awake(var),
+            "open": [{"id": alert.id, **asdict(alert)} for alert in alerts],
+        }
         say(json.dumps(facts, default=datetime.isoformat, ensure_ascii=False, indent=2))
     else:
         when = "nie" if seen is None else f"am {seen.astimezone():%d.%m.%Y um %H:%M:%S Uhr}"
         say(f"  {'✓' if is_awake(var) else '✗'} zuletzt nachgesehen: {when}")
         for alert in alerts:
-            say(f"  ✗ {alert.what}: {alert.found} (seit {alert.since.astimezone():%d.%m.%Y, %H:%M} Uhr)")
-            say(f"      → {alert.mend}" + (f"; übernommen von {alert.taken}" if alert.taken else ""))
+            say(f"  ✗ {alert.id}  {alert.what}: {alert.found} (seit {alert.since.astimezone():%d.%m.%Y, %H:%M} Uhr)")
+            say(f"      → {alert.mend}" + (f"; übernommen von {alert.taken}: {alert.reason}" if alert.taken else ""))
     return 0 if is_awake(var) and not alerts else 1
 
 
-def _take(options: argparse.Namespace) -> int:
+def _acknowledge(options: argparse.Namespace) -> int:
     from dentatool.operations.monitoring.alerts import Alerts  # noqa: PLC0415
 
-    if not Alerts(this_instance().var).take(options.what, options.by):
-        raise Failure(f"Eine Störung „{options.what}“ gibt es nicht. Offen sind: dentatool monitor status")
-    say(f"„{options.what}“ ist übernommen von {options.by}.")
+    if not options.by.strip() or not options.reason.strip():
+        raise Failure("--by und --reason dürfen nicht leer sein.")
+    taken = Alerts(this_instance().var).acknowledge(options.named, by=options.by[:80], reason=options.reason[:200])
+    if taken is None:
+        raise Failure(f"Eine Störung „{options.named}“ gibt es nicht. Offen sind: dentatool monitor status")
+    say(f"„{taken.what}“ ist übernommen von {options.by}.")
     return 0

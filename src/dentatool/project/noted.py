@@ -34,7 +34,7 @@ READING = frozenset(
     }
     | {"backup status", "backup list", "backup verify", "backup samples", "backup watch", "restore"}
     | {"updates sbom", "updates check", "updates status"}  # what a check found stands in its own memory
-    | {"monitor watch", "monitor status", "monitor take"}
+    | {"monitor watch", "monitor status", "monitor acknowledge"}
     # The first two note what they find.
     | {"audit verify", "audit nightly", "audit verify-export", "audit verify-proof", "audit key"}
 )

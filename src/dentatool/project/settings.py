@@ -86,6 +86,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 MIDDLEWARE = [
+    "dentatool.operations.monitoring.requests.Counting",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -191,6 +192,11 @@ try:
     DENTATOOL_TRUSTED_PROXIES = trusted_networks(env.list("DENTATOOL_TRUSTED_PROXIES", []))
 except ValueError as unusable:
     sys.exit(f"DENTATOOL_TRUSTED_PROXIES: {unusable}")
+# Who may see the numbers of the installation (/metrics) and its state (/betrieb/zustand/): by default this machine.
+try:
+    DENTATOOL_METRICS_FROM = trusted_networks(env.list("DENTATOOL_METRICS_FROM", ["127.0.0.0/8", "::1"]))
+except ValueError as unusable:
+    sys.exit(f"DENTATOOL_METRICS_FROM: {unusable}")
 ALLOWED_HOSTS = env.list("DENTATOOL_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 # What links in e-mails begin with: never taken from a request, whose sender could name another place.
 DENTATOOL_URL = env.str("DENTATOOL_URL", f"https://{ALLOWED_HOSTS[0]}:{env.str('DENTATOOL_PORT', '8443')}").rstrip("/")

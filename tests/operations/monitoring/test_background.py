@@ -21,6 +21,7 @@ def nothing_waits(superuser: psycopg.Connection) -> Iterator[None]:
     superuser.execute("set session_replication_role = replica")  # no triggers: nothing of this belongs into the trail
     superuser.execute("update kit_job set run_at = now() + interval '1 day' where state = 'waiting'")
     superuser.execute("update kit_mail set state = 'sent', sent_at = now() - interval '1 day' where state = 'waiting'")
+    superuser.execute("update kit_mail set sent_at = now() - interval '1 day' where sent_at is not null")
     for table in ("kit_job", "kit_mail"):
         superuser.execute(f"update {table} set state = 'done' where state = 'failed'")
     yield

@@ -9,13 +9,16 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from threading import Event, Thread
+from uuid import uuid4
 
+import psycopg
 import pytest
 from django.test import override_settings
 
 from dentatool.operations.doctor import GOOD, WRONG, Finding, examine
 from dentatool.operations.monitoring import heartbeat, watching
 from dentatool.operations.monitoring.alerts import Alerts
+from harness.database import in_role
 from harness.smtp import PostOffice, in_settings
 from harness.tls_site import tls_site
 
@@ -70,13 +73,34 @@ def test_a_lasting_fault_is_mailed_with_what_since_when_and_what_to_do_and_so_is
             "seit ",
             "Schaffen Sie Platz.",
             "docs/runbooks/stoerungen.md, „Datenträger“",
-            "monitor take",
+            "monitor acknowledge",
         ):
             assert part in letter.text
 
     assert look(tmp_path, told, ROOM)
     assert not look(tmp_path, told, ROOM)
     assert [letter.subject for letter in post_office.to(CLARA)][1:] == ["DentaTool: Behoben: Datenträger"]
+
+
+def test_what_happens_to_a_fault_is_in_the_trail_of_the_platform_as_soon_as_it_can_be_written(
+    database: dict, superuser: psycopg.Connection, tmp_path: Path, post_office: PostOffice, told: list[str]
+) -> None:
+    name = f"Probe {uuid4().hex}"
+    wrong = Finding(name, WRONG, "Frau Petra Sommer", "-")
+    with in_role("backup"):  # it may write nothing, as when the database is away
+        look(tmp_path, told, wrong)
+        look(tmp_path, told, wrong)
+    alert = Alerts(tmp_path).acknowledge(name, by="Clara", reason="wird ersetzt")
+    for _ in range(2):
+        look(tmp_path, told, ROOM)
+
+    rows = superuser.execute(
+        "select event, facts from protection_platformevent where facts ->> 'what' = %s order by at", [name]
+    ).fetchall()
+    assert [event for event, _facts in rows] == ["alert.raised", "alert.acknowledged", "alert.resolved"]
+    assert {facts["since"] for _event, facts in rows} == {str(alert.since)}
+    assert rows[1][1]["reason"] == "wird ersetzt"
+    assert "Sommer" not in str(rows) and "Clara" not in str(rows)
 
 
 def test_faults_that_come_together_are_one_letter(tmp_path: Path, post_office: PostOffice, told: list[str]) -> None:

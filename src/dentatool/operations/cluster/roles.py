@@ -127,7 +127,11 @@ def _limit_powers(connection: psycopg.Connection, *, as_superuser: bool) -> None
         for role in ("owner", "app", "worker", "practice", "doors", "keys", "backup"):
             passing = "BYPASSRLS" if role == "backup" else "NOBYPASSRLS"
             connection.execute(sql.SQL(f"alter role dentatool_{role} with {_POWERS} {passing}"))  # type: ignore[arg-type]
-        _make_member(connection, "pg_read_all_data", "dentatool_backup", "inherit true, set false")
+        for group in (
+            "pg_read_all_data",
+            "pg_read_all_stats",
+        ):  # rows for the backup, the state of all sessions to measure
+            _make_member(connection, group, "dentatool_backup", "inherit true, set false")
 
 
 def _make_member(connection: psycopg.Connection, group: str, member: str, how: str) -> None:

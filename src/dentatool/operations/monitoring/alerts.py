@@ -1,15 +1,20 @@
-"""Which faults are open, and what is to be told of them now. Remembered in var/monitoring/alerts.json."""
+"""Which faults are open, and what is to be told of them now. Remembered in var/monitoring/alerts.json.
+
+What happened to them (raised, acknowledged, resolved) is in the journal beside it.
+"""
 
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 from dentatool.operations.finding import WRONG, Finding
+from dentatool.operations.monitoring.journal import Happening, Journal
 from dentatool.operations.secrets import write_secret
 
 LOOKS = 2  # as often in a row a fault is seen, or not seen, before it is told
@@ -31,6 +36,12 @@ class Alert:
     missed: int = 0
     told: datetime | None = None
     taken: str = ""
+    reason: str = ""
+
+    @property
+    def id(self) -> str:
+        """To name it in a command: the same from its first minute to its last."""
+        return sha256(f"{self.what}|{self.since.isoformat()}".encode()).hexdigest()[:6]
 
     @property
     def is_over(self) -> bool:
@@ -61,6 +72,7 @@ class Alerts:
     def __init__(self, var: Path) -> None:
         self.var = var
         self.folder = var / "monitoring"
+        self.journal = Journal(self.folder / "journal.json")
         self._unwritten: dict[str, Alert] | None = None
 
     def look(self, findings: Iterable[Finding], now: datetime) -> list[Alert]:
@@ -73,12 +85,14 @@ class Alerts:
             for what, finding in wrong.items():
                 alert = known.get(what) or Alert(what, finding.found, finding.mend, now)
                 known[what] = replace(alert, found=finding.found, mend=finding.mend, seen=alert.seen + 1, missed=0)
+                if alert.seen + 1 == LOOKS:
+                    self.journal.add(Happening("raised", what, now, alert.since))
             for what in known.keys() - wrong.keys():
                 if is_blind and what not in looked_at:
                     continue  # not seen is not over
-                known[what] = replace(known[what], missed=known[what].missed + 1)
-                if known[what].told is None:
-                    del known[what]  # nobody heard of it
+                alert = known[what] = replace(known[what], missed=known[what].missed + 1)
+                if alert.told is None and (alert.is_over or alert.seen < LOOKS):
+                    self._forget(known, alert, now)  # nobody heard of it
             self._write(known)
         return list(known.values())
 
@@ -88,24 +102,36 @@ class Alerts:
             known = self._read()
             for alert in told:
                 if alert.is_over:
-                    known.pop(alert.what, None)
+                    self._forget(known, alert, now)
                 elif alert.what in known:
                     known[alert.what] = replace(known[alert.what], told=now)
             self._write(known)
 
-    def take(self, what: str, by: str) -> bool:
-        """Somebody takes a fault on: it is not told again until it is over. False when there is no such alert."""
+    def acknowledge(self, named: str, *, by: str, reason: str) -> Alert | None:
+        """Somebody takes a fault on: it is not told again until it is over. None when no alert has this id or name."""
         with self._locked():
             known = self._read()
-            if what not in known:
-                return False
-            known[what] = replace(known[what], taken=by)
+            found = next((alert for alert in known.values() if named in (alert.id, alert.what)), None)
+            if found is None:
+                return None
+            known[found.what] = taken = replace(found, taken=by, reason=reason)
+            self.journal.add(Happening("acknowledged", found.what, datetime.now(UTC), found.since, reason))
             self._write(known)
-        return True
+        return taken
+
+    def hand_on(self, record: Callable[[Happening], None]) -> None:
+        """Have what happened since the last time recorded in the trail."""
+        if any(not each.noted for each in self.journal.all()):
+            with self._locked():
+                self.journal.hand_on(record)
 
     def all(self) -> list[Alert]:
         """As they were remembered last."""
         return list(self._read().values())
+
+    def _forget(self, known: dict[str, Alert], alert: Alert, now: datetime) -> None:
+        if known.pop(alert.what, None) is not None and alert.seen >= LOOKS:
+            self.journal.add(Happening("resolved", alert.what, now, alert.since))
 
     def _read(self) -> dict[str, Alert]:
         """An unreadable memory is none: what is wrong now is seen again by the next look."""

@@ -7,26 +7,42 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from uuid import uuid4
+
+from django.db import Error, connection
 
 from dentatool.kit.post_office import PostOfficeError, compose, own_post_office
 from dentatool.operations.finding import WRONG, Finding
 from dentatool.operations.monitoring.alerts import CANNOT_LOOK, Alert, Alerts
-from dentatool.operations.monitoring.heartbeat import STANDS_STILL, beat, last_look, recipients
+from dentatool.operations.monitoring.heartbeat import STANDS_STILL, beat, is_wanted, last_look, recipients
+from dentatool.operations.monitoring.journal import Happening
+from dentatool.protection.audit import record_platform_event
 
 LOOK_S, LOOK_AGAIN_S = 60.0, 10.0
 WAIT_S = 5.0  # between two tries to be the only one
 RUNBOOK = "docs/runbooks/stoerungen.md"
 
 
-def watch(var: Path, examine: Callable[[], list[Finding]], stopping: Event, say: Callable[[str], None]) -> None:
+def watch(
+    var: Path,
+    examine: Callable[[], list[Finding]],
+    stopping: Event,
+    say: Callable[[str], None],
+    beside: Callable[[], None] | None = None,
+) -> None:
     """Look until told to stop. What was seen changed is looked at again soon, before it is told.
 
-    Of two at once, which would tell all twice, the second waits until the first has ended.
+    Of two at once, which would tell all twice, the second waits until the first has ended. `beside`: what only one does
+    as well, in a thread of its own.
     """
     with _alone(var, stopping, say):
-        _watch(Alerts(var), examine, stopping, say)
+        if beside and not stopping.is_set():
+            Thread(target=beside, name="beside", daemon=True).start()
+        try:
+            _watch(Alerts(var), examine, stopping, say)
+        finally:
+            connection.close()
 
 
 def _watch(alerts: Alerts, examine: Callable[[], list[Finding]], stopping: Event, say: Callable[[str], None]) -> None:
@@ -73,11 +89,26 @@ def look(alerts: Alerts, examine: Callable[[], list[Finding]], say: Callable[[st
     now = datetime.now(UTC)
     known = alerts.look(findings, now)
     news = [alert for alert in known if alert.is_over or alert.is_due(now)]
-    told = not news or _mail(news, known, say)
+    told = not news or _mail(news, known, say) or not is_wanted()
     if news and told:
         alerts.tell(news, now)
+    try:
+        alerts.hand_on(_record)
+    except Error:  # when the database is there again
+        connection.close()
     beat(alerts.var, say, silent=not told)
     return any(alert.is_unsettled for alert in known)
+
+
+def _record(happening: Happening) -> None:
+    """Into the platform's trail: the fault's name and times, not what was found."""
+    facts = {"what": happening.what, "since": happening.since, "at": happening.at}
+    if happening.event == "raised":
+        record_platform_event("alert.raised", **facts)
+    elif happening.event == "resolved":
+        record_platform_event("alert.resolved", **facts)
+    else:
+        record_platform_event("alert.acknowledged", **facts, reason=happening.reason)
 
 
 def guard(var: Path, stopping: Event, say: Callable[[str], None], every_s: float = 30.0) -> None:
@@ -109,7 +140,9 @@ def _mail(news: list[Alert], known: list[Alert], say: Callable[[str], None]) -> 
     still = [alert.what for alert in known if alert.is_open and alert not in news]
     lines += [f"Außerdem noch offen: {', '.join(still)}.", ""] if still else []
     lines += (
-        [f"Übernehmen (dann wird nicht mehr erinnert): dentatool monitor take '{first.what}' --by NAME"]
+        [
+            f"Übernehmen (dann wird nicht mehr erinnert): dentatool monitor acknowledge {first.id} --by NAME --reason GRUND"
+        ]
         if wrong
         else []
     )

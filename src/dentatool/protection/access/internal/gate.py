@@ -78,14 +78,21 @@ _REFUSALS = {
 
 
 def page(
-    permission: Permission | str, *, fresh: bool = False, level: str = Level.FULL, is_action: bool = True
+    permission: Permission | str,
+    *,
+    fresh: bool = False,
+    level: str = Level.FULL,
+    is_action: bool = True,
+    asks_who: bool = True,
 ) -> Callable[[View], View]:
     """Declare what a person must be allowed to do to be served this view; PUBLIC needs nobody.
 
     `fresh`: only within ten minutes of proving who they are. `level="half"`: also before the second factor.
     `is_action=False`: the page asks this by itself, so it does not count as the person working (no idle time is
-    renewed); such an address holds no ids.
+    renewed); such an address holds no ids. `asks_who=False`, with PUBLIC: no session is looked up, so that the page is
+    served while the database is away; nor does such an address hold ids.
     """
+    assert asks_who or permission == PUBLIC, "who is not asked for may nothing"
     if permission != PUBLIC and not isinstance(permission, Permission):
         raise ImproperlyConfigured(f"page({permission!r}): not a Permission")
 
@@ -97,6 +104,7 @@ def page(
         served.page_permission = permission  # type: ignore[attr-defined]
         served.page_fresh, served.page_level = fresh, level  # type: ignore[attr-defined]
         served.page_is_action = is_action  # type: ignore[attr-defined]
+        served.page_asks_who = asks_who  # type: ignore[attr-defined]
         return served
 
     return declare
@@ -106,14 +114,21 @@ def check_pages() -> None:
     """Refuse to start when any address is served by a view that declares nothing."""
     if bare := [address for address, view in all_pages() if not hasattr(view, "page_permission")]:
         raise ImproperlyConfigured(f"DentaTool startet nicht: ohne @page(...): {', '.join(bare)}")
-    if unclear := [address for address in _quiet_addresses() if "<" in address]:
-        # Whether a request counts as work is decided before its address is taken apart.
-        raise ImproperlyConfigured(f"DentaTool startet nicht: is_action=False mit Kennung: {', '.join(unclear)}")
+    if unclear := [address for address in _quiet_addresses() | _open_addresses() if "<" in address]:
+        # Whether a request counts as work, and whether it asks who, is decided before its address is taken apart.
+        raise ImproperlyConfigured(
+            f"DentaTool startet nicht: is_action=False oder asks_who=False mit Kennung: {', '.join(unclear)}"
+        )
 
 
 def _quiet_addresses() -> frozenset[str]:
     """Addresses that pages ask by themselves."""
     return frozenset(address for address, view in all_pages() if not getattr(view, "page_is_action", True))
+
+
+def _open_addresses() -> frozenset[str]:
+    """Addresses that are the same for everybody."""
+    return frozenset(address for address, view in all_pages() if not getattr(view, "page_asks_who", True))
 
 
 def all_pages() -> Iterator[tuple[str, View]]:
@@ -136,7 +151,7 @@ class Gate:
     def __init__(self, get_response: View) -> None:
         self.get_response = get_response
         check_pages()
-        self._quiet = _quiet_addresses()
+        self._quiet, self._open = _quiet_addresses(), _open_addresses()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.person = request.lab_id = None  # type: ignore[attr-defined]
@@ -154,6 +169,8 @@ class Gate:
     def _answer(self, request: HttpRequest) -> HttpResponse:
         if is_for_program(request):
             return serve_program(self, request)
+        if request.path in self._open:
+            return self._serve_nobody(request)
         try:
             row = self._who_asks(request)
         except DatabaseError as outage:

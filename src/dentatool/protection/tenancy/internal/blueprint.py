@@ -36,6 +36,7 @@ _ROLES: Catalogue = {
     ("Mitgliedschaft", "dentatool_owner in dentatool_doors"): "",
     ("Mitgliedschaft", "dentatool_owner in dentatool_keys"): "",
     ("Mitgliedschaft", "dentatool_backup in pg_read_all_data"): "",
+    ("Mitgliedschaft", "dentatool_backup in pg_read_all_stats"): "",
     **{("Recht", f"Datenbank für dentatool_{role}"): "connect" for role in ("app", "worker", "backup")},
     **{
         ("Recht", f"Schema public für dentatool_{role}"): "usage"

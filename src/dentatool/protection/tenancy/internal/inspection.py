@@ -12,8 +12,8 @@ from dentatool.protection.tenancy.internal.record import Record
 _QUESTION = Path(__file__).parent / "sql" / "catalogue.sql"
 # Of these kinds there may be more than the protection needs.
 _MAY_HAVE_MORE = {"Bedingung", "Statistik", "Spalte"}
-# Without it the backup reads less, not more; only a superuser can grant it, and the doctor says when it is missing.
-_MAY_BE_MISSING = {("Mitgliedschaft", "dentatool_backup in pg_read_all_data")}
+# Without them the backup reads less, not more; only a superuser can grant them, and the doctor says when it matters.
+_MAY_BE_MISSING = {("Mitgliedschaft", f"dentatool_backup in pg_read_all_{what}") for what in ("data", "stats")}
 _SHOWN = 160
 
 
