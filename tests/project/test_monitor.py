@@ -46,7 +46,9 @@ def test_a_fault_of_the_whole_program_is_mailed_within_two_minutes_and_so_is_its
         post_office.wait_for(to=CLARA, subject="Behoben", seconds=120)
         assert monitor(run, "status").returncode == 0
 
-        page = Line(LiveServer(run.port, run.log)).ask("GET", "/metrics").text
+        line = Line(LiveServer(run.port, run.log))
+        page = line.ask("GET", "/metrics").text
+        line.close()
         assert "dentatool_database_up 1" in page and "dentatool_worker_up 1" in page
         assert "dentatool_database_oldest_transaction_seconds" in page
 

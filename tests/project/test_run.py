@@ -45,7 +45,7 @@ def test_a_new_folder_becomes_a_served_page_survives_deaths_and_ends_in_order(ru
     run.await_ready()
 
     parts = run.children()
-    assert len(parts) == 3
+    assert len(parts) == 4  # with the watch
     assert run.stop() == 0
     assert run.log.read_text().endswith("DentaTool ist beendet; alle Daten sind gespeichert.\n")
     assert [pid for pid in parts if Path(f"/proc/{pid}").exists()] == []
