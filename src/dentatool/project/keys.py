@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from dentatool.project.instance import start_django
 if TYPE_CHECKING:
     from dentatool.protection.key_rotation import Progress
 
+_EVERY_S = 10.0
 KINDS = {"data": "Werte", "index": "Suche", "file": "Dateien"}
 
 
@@ -76,11 +78,12 @@ def _rotate(options: argparse.Namespace) -> int:
     unreadable = 0
     for lab_id, name in laboratories(options):
         say(f"{lab_id}  {name}")
+        line = _Line()
         try:
-            done = rotate(lab_id, kinds, rows_per_s=options.rows_per_s, tell=_tell)
+            done = rotate(lab_id, kinds, rows_per_s=options.rows_per_s, tell=line.tell)
         except (Busy, RootKeyError) as problem:
             raise Failure(str(problem)) from problem
-        _end_of_line()
+        line.end()
         new = ", ".join(f"{KINDS[kind]} Fassung {version}" for kind, version in done.versions.items())
         begun = "zu Ende gebracht, was begonnen war" if done.resumed else "neu"
         rate = done.rows / done.seconds if done.seconds else 0
@@ -95,16 +98,23 @@ def _rotate(options: argparse.Namespace) -> int:
     return fail(f"{unreadable} Werte sind nicht lesbar; siehe docs/runbooks/schluessel.md.") if unreadable else 0
 
 
-def _tell(now: "Progress") -> None:
-    """On a terminal one line that moves; through a pipe nothing but the result."""
-    if sys.stdout.isatty():
-        rest = f"noch {now.remaining_s:.0f} s"
-        print(f"\r  {now.done} von {now.total} Zeilen, {now.per_s:.0f}/s, {rest}   ", end="", flush=True)
+class _Line:
+    """On a terminal one line that moves; through a pipe a line every ten seconds."""
 
+    def __init__(self) -> None:
+        self._moves, self._next = sys.stdout.isatty(), time.monotonic() + _EVERY_S
 
-def _end_of_line() -> None:
-    if sys.stdout.isatty():
-        print()
+    def tell(self, now: "Progress") -> None:
+        told = f"  {now.done} von {now.total} Zeilen, {now.per_s:.0f}/s, noch {now.remaining_s:.0f} s"
+        if self._moves:
+            print(f"\r{told}   ", end="", flush=True)
+        elif time.monotonic() > self._next:
+            self._next = time.monotonic() + _EVERY_S
+            say(told)
+
+    def end(self) -> None:
+        if self._moves:
+            print()
 
 
 def _prune(options: argparse.Namespace) -> int:

@@ -56,7 +56,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Rotated:
-    """What a run has done. `unreadable` values were left as they are: their key stays."""
+    """What a run has done. `unreadable` values were left as they are: their key stays.
+
+    `seconds`: of sealing alone, without the waiting for other processes to learn of the new key.
+    """
 
     versions: dict[str, int]
     resumed: bool
@@ -92,8 +95,11 @@ def rotate(
         lease_ends = time.monotonic() + LEASE_S + 0.5
         total = rows_to_do(lab_id, tables)
         rows = values = 0
+        worked = 0.0
         for _ in range(_MOST_WALKS):
+            walking = time.monotonic()
             found = walk(lab_id, tables, _pace(total, rows, begun, rows_per_s, tell))
+            worked += time.monotonic() - walking if found.rows else 0.0
             rows, values = rows + found.rows, values + found.values
             is_last = time.monotonic() > lease_ends
             if is_last and not found.rows and not found.passed_over:
@@ -109,7 +115,7 @@ def rotate(
             for kind, version in versions.items():
                 record_event("keys.rotated", kind=kind, version=version)
             record_event("keys.rotated", rows=rows, values=values, unreadable=found.unreadable)
-    return Rotated(versions, resumed, rows, values, found.unreadable, time.monotonic() - begun)
+    return Rotated(versions, resumed, rows, values, found.unreadable, worked)
 
 
 def uses_of(lab_id: UUID) -> list[Use]:
