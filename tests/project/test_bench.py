@@ -110,4 +110,7 @@ def test_the_bench_measures_everything_it_lists() -> None:
     assert found["xml"]["ratio"] == pytest.approx(found["xml"]["raw_per_s"] / found["xml"]["database_per_s"])
     assert found["xml"]["files"] > 0
     assert len(found["search_cold_ms"]) == 3
+    rotation = found["rotation"]
+    assert rotation["rows"] >= 300 and rotation["values"] > rotation["rows"]
+    assert rotation["rows_per_s"] == pytest.approx(rotation["rows"] / rotation["seconds"])
     assert {each["address"] for each in found["plans"]} >= {"/auftraege/", "/patienten/", "/rechnungen/"}

@@ -1,8 +1,10 @@
 """dentatool keys: ages of all keys, new ones for laboratories and for the root, and the end of a laboratory's keys."""
 
 import argparse
+import json
 import sys
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -11,7 +13,7 @@ from dentatool.project.console import Failure, fail, say
 from dentatool.project.instance import start_django
 
 if TYPE_CHECKING:
-    from dentatool.protection.key_rotation import Progress
+    from dentatool.protection.key_rotation import Progress, Rotated
 
 _EVERY_S = 10.0
 KINDS = {"data": "Werte", "index": "Suche", "file": "Dateien"}
@@ -28,6 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     rotate.add_argument(
         "--kind", choices=[*KINDS, "all"], default="all", help="Werte (data), Suche (index), Dateien (file)"
     )
+    rotate.add_argument("--json", action="store_true", help="nur das Ergebnis, für Programme")
     rotate.add_argument("--rows-per-s", type=float, metavar="N", help="höchstens so viele Zeilen je Sekunde")
     prune = actions.add_parser("prune", help="Abgelöste Fassungen löschen, die nichts mehr braucht")
     _which(prune)
@@ -75,40 +78,51 @@ def _rotate(options: argparse.Namespace) -> int:
     if options.rows_per_s is not None and options.rows_per_s <= 0:
         raise Failure("--rows-per-s muss größer als 0 sein.")
     kinds = tuple(KINDS) if options.kind == "all" else (options.kind,)
-    unreadable = 0
+    results = []
     for lab_id, name in laboratories(options):
-        say(f"{lab_id}  {name}")
-        line = _Line()
+        line = _Line(is_quiet=options.json)
+        if not options.json:
+            say(f"{lab_id}  {name}")
         try:
             done = rotate(lab_id, kinds, rows_per_s=options.rows_per_s, tell=line.tell)
         except (Busy, RootKeyError) as problem:
             raise Failure(str(problem)) from problem
         line.end()
-        new = ", ".join(f"{KINDS[kind]} Fassung {version}" for kind, version in done.versions.items())
-        begun = "zu Ende gebracht, was begonnen war" if done.resumed else "neu"
-        rate = done.rows / done.seconds if done.seconds else 0
-        say(f"  {new} ({begun}): {done.rows} Zeilen, {done.values} Werte in {done.seconds:.1f} s, {rate:.0f} Zeilen/s")
-        if done.unreadable:
-            say(f"  ! {done.unreadable} Werte sind nicht lesbar und blieben, wie sie sind.")
-        unreadable += done.unreadable
-    say("Die alten Fassungen öffnen weiter, was das Protokoll von früher enthält. Nach zehn Minuten löscht")
-    say(
-        "„dentatool keys prune“, was nichts mehr braucht; was noch gebraucht wird, zeigt „dentatool keys status --usage“."
-    )
+        results.append({"lab_id": str(lab_id), **asdict(done)})
+        if not options.json:
+            _tell_of(done)
+    if options.json:
+        say(json.dumps(results))
+    else:
+        say("Die alten Fassungen öffnen weiter, was das Protokoll von früher enthält. Nach zehn Minuten löscht")
+        say(
+            "„dentatool keys prune“, was nichts mehr braucht; was es noch braucht, zeigt „dentatool keys status --usage“."
+        )
+    unreadable = sum(result["unreadable"] for result in results)
     return fail(f"{unreadable} Werte sind nicht lesbar; siehe docs/runbooks/schluessel.md.") if unreadable else 0
+
+
+def _tell_of(done: "Rotated") -> None:
+    new = ", ".join(f"{KINDS[kind]} Fassung {version}" for kind, version in done.versions.items())
+    begun = "zu Ende gebracht, was begonnen war" if done.resumed else "neu"
+    rate = done.rows / done.seconds if done.seconds else 0
+    say(f"  {new} ({begun}): {done.rows} Zeilen, {done.values} Werte in {done.seconds:.1f} s, {rate:.0f} Zeilen/s")
+    if done.unreadable:
+        say(f"  ! {done.unreadable} Werte sind nicht lesbar und blieben, wie sie sind.")
 
 
 class _Line:
     """On a terminal one line that moves; through a pipe a line every ten seconds."""
 
-    def __init__(self) -> None:
-        self._moves, self._next = sys.stdout.isatty(), time.monotonic() + _EVERY_S
+    def __init__(self, *, is_quiet: bool) -> None:
+        self._moves, self._next = sys.stdout.isatty() and not is_quiet, time.monotonic() + _EVERY_S
+        self._is_quiet = is_quiet
 
     def tell(self, now: "Progress") -> None:
         told = f"  {now.done} von {now.total} Zeilen, {now.per_s:.0f}/s, noch {now.remaining_s:.0f} s"
         if self._moves:
             print(f"\r{told}   ", end="", flush=True)
-        elif time.monotonic() > self._next:
+        elif not self._is_quiet and time.monotonic() > self._next:
             self._next = time.monotonic() + _EVERY_S
             say(told)
 

@@ -15,7 +15,7 @@ from dentatool.protection.vault.internal.rootkey import (
     unwrap,
 )
 
-__all__ = ["KeyFact", "RootKeyAway", "RootKeyError", "check_root_key", "keys_of", "root_versions"]
+__all__ = ["KeyFact", "RootKeyAway", "RootKeyError", "check_root_key", "keys_of", "root_versions", "unwrap"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from dentatool.protection.models import LabKey
 from dentatool.protection.tenancy import laboratory
 from dentatool.protection.vault import DecryptError, find_sealed
 from dentatool.protection.vault.internal import keys
+from dentatool.protection.vault.internal.ciphertext import parse, unseal
 from dentatool.protection.vault.internal.columns import SealedTable, sealed_tables
 from dentatool.protection.vault.internal.rotation import uses, walk
 from harness.database import in_role
@@ -278,6 +279,58 @@ def test_of_berts_values_none_is_touched(anna: Any, bert: Any, specimens: Any, r
 
     with bert.at_work():
         assert specimens.objects.get().name_sealed.raw == before
+
+
+def test_who_stole_the_old_keys_opens_nothing_of_the_tables_any_more(
+    anna: Any, specimens: Any, tables: list[SealedTable], rotated: Any, superuser: psycopg.Connection
+) -> None:
+    def opened(stolen: list[keys.Key]) -> int:
+        """How many of Anna's stored values some of these keys open."""
+        count = 0
+        for table in tables:
+            for field in table.fields:
+                rows = superuser.execute(
+                    f"select id, {field.column} from {table.name} where lab_id = %s", [anna.lab_id]
+                )
+                for row_id, raw in rows.fetchall():
+                    for key in stolen if raw else []:
+                        try:
+                            unseal(key.cipher, parse(raw), field.place, anna.lab_id, row_id)
+                        except DecryptError:
+                            continue
+                        count += 1
+        return count
+
+    with anna.at_work():
+        for n in range(10):
+            specimens.objects.create(name=f"Otto {n}", scan=b"Bild")
+        stolen = [keys.newest_key(anna.lab_id, kind) for kind in ("data", "file")]
+    before = opened(stolen)
+
+    rotated()
+
+    assert before >= 20
+    assert opened(stolen) == 0
+    with anna.at_work():
+        assert opened([keys.newest_key(anna.lab_id, kind) for kind in ("data", "file")]) == before
+
+
+def test_a_stolen_database_names_nobody_after_a_rotation(
+    anna: Any, specimens: Any, rotated: Any, superuser: psycopg.Connection
+) -> None:
+    with anna.at_work():
+        specimens.objects.create(name="Ottokar Zweigelt", remarks="Ottokar Zweigelt", scan=b"Ottokar Zweigelt")
+    rotated()
+
+    tables = superuser.execute(
+        "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname in ('public', 'protection')"
+    ).fetchall()
+    for (table,) in tables:
+        for needle in ("Ottokar", "Zweigelt", b"Ottokar Zweigelt".hex(), "4f74746f6b6172"):
+            found = superuser.execute(
+                f"select count(*) from {table} t where t::text ilike %s", [f"%{needle}%"]
+            ).fetchone()
+            assert found == (0,), (table, needle)
 
 
 @pytest.mark.parametrize("role", ["app", "worker"])

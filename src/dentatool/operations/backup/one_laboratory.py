@@ -25,6 +25,7 @@ from psycopg import sql
 
 from dentatool.operations.backup import BackupError
 from dentatool.protection.audit import record_event
+from dentatool.protection.key_status import RootKeyError, unwrap
 from dentatool.protection.tenancy import Record, laboratory
 
 # Accounts, rights and the trail say what is; jobs, mail and drafts what was to be done then. Neither is business data.
@@ -52,6 +53,7 @@ def bring_back(
     """All of them or none. A row that cannot come back (its number was given away since) undoes everything."""
     count = 0
     with laboratory(lab_id), connection.cursor() as living:
+        _bring_back_keys(source, lab_id)
         for table, ids in missing.items():
             columns = _columns(source, living, table)
             for begin in range(0, len(ids), _AT_ONCE):
@@ -65,6 +67,25 @@ def bring_back(
             tell(f"  {table}: {len(ids)}")
         record_event("restore_done", until=until.isoformat(), count=count)
     return count
+
+
+def _bring_back_keys(source: psycopg.Connection, lab_id: UUID) -> None:
+    """The versions that sealed what comes back and were destroyed since; the next rotation seals it anew."""
+    held = apps.get_model("protection", "LabKey")._default_manager
+    there = set(held.values_list("kind", "key_version"))
+    then = source.execute("select kind, key_version, wrapped from protection_labkey where lab_id = %s", [lab_id])
+    for kind, version, wrapped in then.fetchall():
+        if (kind, version) in there:
+            continue
+        try:
+            unwrap(wrapped, lab_id, kind, version)
+        except RootKeyError as problem:
+            raise BackupError(
+                f"Der Schlüssel von damals öffnet sich nicht: {problem} Legen Sie den Hauptschlüssel von damals dazu; siehe"
+                " docs/runbooks/schluessel.md. Nichts wurde zurückgeholt."
+            ) from problem
+        held.create(lab_id=lab_id, kind=kind, key_version=version, wrapped=wrapped)
+        record_event("crypt_key_event", kind=kind, version=version, result="aus einer Sicherung zurückgeholt")
 
 
 def german_name(table: str) -> str:

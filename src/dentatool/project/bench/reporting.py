@@ -38,6 +38,11 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         f"aus ausgestellten Rechnungen {xml['database_per_s']:.0f}, mit rohem SQL {xml['raw_per_s']:.0f} "
         f"(Verhältnis {xml['ratio']:.2f})"
     )
+    rotation = found["rotation"]
+    yield (
+        f"Neue Schlüssel: {rotation['rows_per_s']:.0f} Zeilen je Sekunde ({rotation['values_per_s']:.0f} Werte), "
+        f"{rotation['rows']} Zeilen in {rotation['seconds']:.1f} s"
+    )
     yield ""
     yield from plan_lines(found["plans"])
 

@@ -28,6 +28,7 @@ from dentatool.project.bench.measuring import (
     writing_duel,
 )
 from dentatool.project.bench.plans import PlanWatch
+from dentatool.project.bench.rotating import rotation_speed
 from dentatool.project.bench.scene import Scene
 from dentatool.project.bench.sizes import Sizes
 from dentatool.project.bench.xml_speed import xml_speed
@@ -126,6 +127,7 @@ class _Bench:
             "requests": [_request_result(name, clients, rounds, results) for (name, clients), rounds in taken.items()],
             "xml": xml_speed(self.measured, self.link, self.sizes.rounds),
             "search_cold_ms": self._cold_searches(),
+            "rotation": rotation_speed(self.scene.instance, self.measured.lab_id),  # last: it rewrites every row
         }
 
     def _duels(self) -> tuple[list[Duel], float]:
