@@ -24,6 +24,7 @@ DECLARE
     same text;
     given text := 'id';
     slices text := '$2';
+    free uuid[];
     done integer;
 BEGIN
     IF own IS NULL THEN
@@ -45,12 +46,11 @@ BEGIN
         given := given || format(', b%s, a%s', n, n);
         slices := slices || format(', ($3)[%s:%s], ($4)[%s:%s]', (n - 1) * rows + 1, n * rows, (n - 1) * rows + 1, n * rows);
     END LOOP;
-    EXECUTE format(
-        'WITH free AS MATERIALIZED (SELECT f.id FROM public.%I f WHERE f.lab_id = $1 AND f.id = ANY ($2) ORDER BY f.id'
-        ' FOR NO KEY UPDATE SKIP LOCKED)'
-        ' UPDATE public.%I held SET %s FROM unnest(%s) AS given (%s) JOIN free ON free.id = given.id'
-        ' WHERE held.lab_id = $1 AND held.id = given.id AND %s', place, place, sets, slices, given, same)
-        USING own, ids, before, after;
+    EXECUTE format('SELECT ARRAY(SELECT f.id FROM public.%I f WHERE f.lab_id = $1 AND f.id = ANY ($2) ORDER BY f.id'
+                   ' FOR NO KEY UPDATE SKIP LOCKED)', place) INTO free USING own, ids;
+    EXECUTE format('UPDATE public.%I held SET %s FROM unnest(%s) AS given (%s)'
+                   ' WHERE held.lab_id = $1 AND held.id = given.id AND given.id = ANY ($5) AND %s', place, sets, slices, given, same)
+        USING own, ids, before, after, free;
     GET DIAGNOSTICS done = ROW_COUNT;
     RETURN done;
 END $$;
