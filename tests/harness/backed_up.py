@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +37,37 @@ class Installation:
         done = self.dentatool(*arguments)
         assert done.returncode == 1, done.stdout
         return done.stdout + done.stderr
+
+    def as_the_app(self, program: str) -> str:
+        """Run Python in a process of its own that begins with `start_django("app")`; what it prints."""
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=self.run.environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def superuser(self) -> psycopg.Connection:
+        """What the database's superuser sees."""
+        known = json.loads((self.var / "secrets/database.json").read_text())
+        password = (self.var / "secrets/superuser.key").read_text()
+        return psycopg.connect(
+            host=known["host"], port=known["port"], user="postgres", password=password, dbname=known["name"],
+            autocommit=True,
+        )  # fmt: skip
+
+    def archive(self) -> None:
+        """Everything written by now is in the target afterwards."""
+        with self.superuser() as link:
+            ((wanted,),) = link.execute("select pg_walfile_name(pg_switch_wal())").fetchall()
+            ending = time.monotonic() + 60
+            while (link.execute("select last_archived_wal from pg_stat_archiver").fetchone() or ("",))[0] < wanted:
+                assert time.monotonic() < ending
+                time.sleep(0.1)
+
+    def restart(self) -> None:
+        """In the same folder."""
+        self.run = Run(self.var, DENTATOOL_BACKUP_TARGET=str(self.target))
+        self.run.await_line("bereit nach", 120)
 
     def events(self, name: str) -> list[dict]:
         known = json.loads((self.var / "secrets/database.json").read_text())

@@ -1,8 +1,6 @@
 """Anna deletes fifty orders by mistake. They come back as they were, and nothing of Bert's moves."""
 
 import json
-import subprocess
-import sys
 import time
 
 import psycopg
@@ -75,14 +73,6 @@ class Living:
         }
 
 
-def run_as_the_app(installation: Installation, program: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=installation.run.environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def by_id(rows: list[dict]) -> dict[str, dict]:
     return {row["id"]: row for row in rows}
 
@@ -92,15 +82,15 @@ def test_fifty_orders_come_back_and_the_other_laboratory_does_not_move(installat
     installation.works("manage", "demo")
     labs = {line.split(maxsplit=1)[1]: line.split()[0] for line in installation.works("tenant", "list").splitlines()}
     anna, bert = (next(lab for name, lab in labs.items() if word in name) for word in ("Anna", "Bert"))
-    run_as_the_app(installation, MORE.format(lab=anna))
+    installation.as_the_app(MORE.format(lab=anna))
     installation.works("backup", "create", "--full")
     living = Living(installation)
     before = living.of(anna, stamps=False)
     ((minute,),) = living.ask("select clock_timestamp()")
     time.sleep(0.1)
-    assert run_as_the_app(installation, DELETE.format(lab=anna)) == "50\n"
+    assert installation.as_the_app(DELETE.format(lab=anna)) == "50\n"
     others, trail = living.of(bert), living.ask("select id from protection_entry where lab_id = %s", anna)
-    living.ask("select pg_switch_wal()")
+    installation.archive()
     how = ("restore", "--lab", anna, "--to", minute.isoformat(), "--identity", installation.key)
 
     shown = installation.works(*how)

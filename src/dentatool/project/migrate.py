@@ -49,6 +49,10 @@ def _end_again() -> None:
 
     for lab_id in apply_again():
         say(f"! Die Schlüssel des Labors {lab_id} wurden vernichtet; es ist wieder geschlossen.")
+    from dentatool.operations.backup.ending_again import end_again  # noqa: PLC0415
+
+    if ended := end_again(this_instance().var / "postgres", lambda told: say(f"! {told}")):
+        say(f"! Nach der Wiederherstellung wieder beendet: {ended} Zugänge, Sitzungen und Links, die seitdem endeten.")
 
 
 def _tell_if_older_than_witnessed(instance: Instance) -> None:

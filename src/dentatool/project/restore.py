@@ -28,6 +28,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--lab", type=UUID, action=_OneLaboratory, metavar="KENNUNG", help="nur, was dieses Labor seitdem gelöscht hat"
     )
     parser.add_argument("--yes", action="store_true", help="mit --lab: zurückholen statt nur zeigen")
+    parser.add_argument(
+        "--as-then",
+        action="store_true",
+        help="mit --into: auch Konten und Rechte wie damals (nur wenn das Spätere verloren ist)",
+    )
     parser.add_argument("--identity", type=Path, required=True, metavar="DATEI", help="Ihre Schlüsseldatei")
     parser.add_argument(
         "--target", metavar="ZIEL", help="Ordner oder https://HOST/BUCKET/ORDNER (sonst DENTATOOL_BACKUP_TARGET)"
@@ -58,7 +63,12 @@ def call(options: argparse.Namespace) -> int:
 
 def _everything(options: argparse.Namespace, to: datetime | None) -> int:
     """What then lies in the folder can take the place of var/postgres (see the runbook)."""
-    restored = _restored(options, to, options.into.absolute())
+    beside = None
+    if to is not None and not options.as_then:
+        from dentatool.operations.backup.setup import ENDED_SINCE  # noqa: PLC0415
+
+        beside = (ENDED_SINCE, _what_holds(options, to))
+    restored = _restored(options, to, options.into.absolute(), beside)
     try:
         older = _older_than_witnessed(restored)
     finally:
@@ -71,6 +81,10 @@ def _everything(options: argparse.Namespace, to: datetime | None) -> int:
     )
     for line in older:
         say(line)
+    if beside is not None:
+        say("Was seitdem endete (Konten, Rechte, Schlüssel von Programmen), endet beim nächsten Start darin wieder.")
+    elif to is not None:
+        say("! Konten und Rechte sind wie damals. Sperren Sie von Hand, wer heute nicht mehr hinein darf.")
     say("So geht es weiter: docs/runbooks/wiederherstellen.md")
     return 0
 
@@ -127,7 +141,44 @@ def _laboratory(options: argparse.Namespace, to: datetime | None) -> int:
     return 0
 
 
-def _restored(options: argparse.Namespace, to: datetime | None, into: Path) -> "Cluster":
+def _what_holds(options: argparse.Namespace, to: datetime) -> str:
+    """From the running database; where none runs, from the newest state in the target."""
+    import psycopg  # noqa: PLC0415
+
+    from dentatool.operations.backup import BackupError  # noqa: PLC0415
+    from dentatool.operations.backup.drilling import scratch  # noqa: PLC0415
+    from dentatool.operations.backup.since import what_holds  # noqa: PLC0415
+    from dentatool.operations.cluster.server import SUPERUSER  # noqa: PLC0415
+    from dentatool.operations.secrets import superuser_password  # noqa: PLC0415
+
+    var = this_instance().var
+    known = json.loads((var / "secrets" / "database.json").read_text())
+    password, name = superuser_password(var), known["name"]
+    try:
+        with psycopg.connect(
+            host=known["host"], port=known["port"], user=SUPERUSER, password=password, dbname=name, connect_timeout=5
+        ) as living:
+            return what_holds(living, to)
+    except psycopg.OperationalError:
+        say("Die Datenbank läuft nicht. Was seitdem endete, steht im neuesten Stand des Ziels:")
+    try:
+        with scratch(var, "restore-newest") as folder:
+            newest = _restored(options, None, folder)
+            try:
+                with psycopg.connect(newest.dsn(SUPERUSER, password, name)) as source:
+                    return what_holds(source, to)
+            finally:
+                newest.stop()
+    except (BackupError, psycopg.Error) as error:
+        raise BackupError(
+            f"{error} Darum lässt sich nicht sagen, welche Konten seitdem gesperrt wurden. Ist das Spätere verloren, geht es mit"
+            " --as-then: dann ist auch jeder Zugang wie damals."
+        ) from error
+
+
+def _restored(
+    options: argparse.Namespace, to: datetime | None, into: Path, beside: tuple[str, str] | None = None
+) -> "Cluster":
     from dentatool.operations.backup.restoring import Wanted, restore  # noqa: PLC0415
     from dentatool.operations.backup.sealing import read_identities  # noqa: PLC0415
     from dentatool.operations.backup.setup import setup_of  # noqa: PLC0415
@@ -135,7 +186,7 @@ def _restored(options: argparse.Namespace, to: datetime | None, into: Path) -> "
     setup = setup_of(this_instance().var, options.target)
     setup.target.require()
     identities, instance = read_identities(options.identity)
-    return restore(setup, Wanted(to), into, identities, instance=instance, tell=say)
+    return restore(setup, Wanted(to), into, identities, instance=instance, beside=beside, tell=say)
 
 
 def _moment(text: str) -> datetime:

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 
+from dentatool.operations.backup.setup import is_pending
 from dentatool.operations.certificate import ensure_certificate
 from dentatool.operations.environment import NotFit, require_fit
 from dentatool.project.console import Failure
@@ -27,7 +28,12 @@ def call(options: argparse.Namespace) -> int:
 
 
 def require_fit_or_fail(instance: Instance) -> None:
-    """The environment first: nothing of another one is touched."""
+    """The environment first: nothing of another one is touched. Nor is a restored database served too early."""
+    if is_pending(instance.var / "postgres"):
+        raise Failure(
+            "Diese Datenbank ist wiederhergestellt, und was seitdem endete (gesperrte Konten, Zugangsschlüssel), gilt in ihr"
+            " noch. Zuerst: dentatool migrate"
+        )
     try:
         require_fit(instance.var, instance.mode, os.environ)
     except NotFit as unfit:

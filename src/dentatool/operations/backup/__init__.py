@@ -15,6 +15,7 @@ archive.py      each finished segment of the write-ahead log
 backlog.py      what waits because the target does not take it
 base.py         full and incremental base backups
 generations.py  which backups are kept, what the next one is (pure)
+since.py         what has been ended since a moment, ended again after a restore to it: ending_again.py
 restoring.py    a cluster in an empty folder, at a minute
 drilling.py     the newest backup brought back and compared
 """

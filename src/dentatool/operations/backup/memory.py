@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from dentatool.operations.backup.setup import is_wanted, memory_of
+from dentatool.operations.backup.setup import is_pending, is_wanted, memory_of
 from dentatool.operations.secrets import write_secret
 
 OLDEST = timedelta(hours=26)
@@ -46,6 +46,10 @@ def age(var: Path, what: str) -> timedelta | None:
 
 def state(var: Path) -> State:
     """What counts is what was done and checked, not what was planned. "Could not say" is never good."""
+    if is_pending(var / "postgres"):
+        return State(
+            False, "die Datenbank ist wiederhergestellt; was seitdem endete, gilt in ihr noch", "dentatool migrate"
+        )
     if not is_wanted():
         return State(
             None, "keine eingerichtet", "DENTATOOL_BACKUP_TARGET setzen: siehe docs/runbooks/wiederherstellen.md"

@@ -29,7 +29,7 @@ from dentatool.operations.cluster import Cluster, ClusterError
 from dentatool.operations.cluster.account import becoming
 from dentatool.operations.cluster.places import Places
 from dentatool.operations.cluster.server import SUPERUSER
-from dentatool.operations.secrets import superuser_password
+from dentatool.operations.secrets import superuser_password, write_secret
 
 _TOO_SHORT = "recovery ended before configured recovery target was reached"
 
@@ -44,9 +44,12 @@ class Wanted:
 
 def restore(
     setup: Setup, wanted: Wanted, into: Path, identities: Sequence[Any], *,
-    instance: str = "", tell: Callable[[str], None] = lambda _: None,
+    instance: str = "", beside: tuple[str, str] | None = None, tell: Callable[[str], None] = lambda _: None,
 ) -> Cluster:  # fmt: skip
-    """The restored server, running on a socket of its own. The caller stops it."""
+    """The restored server, running on a socket of its own. The caller stops it.
+
+    `beside`: name and text of a file that lies beside the data before the first of them is there.
+    """
     entries = setup.chain.entries()
     _require_ours(setup, entries, instance)
     _require_empty(into)
@@ -55,6 +58,9 @@ def restore(
     into.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
     cluster = Cluster(into, tell=tell, further=_recovering(wanted), start_s=24 * 3600.0)
     try:
+        if beside is not None:
+            write_secret(cluster.places.home / beside[0], beside[1])
+            cluster.places.account.own(cluster.places.home / beside[0])
         _fetch(setup, found, cluster.places, identities, tell)
         if _recover(cluster, tell) or wanted == Wanted():
             _require_all_replayed(setup, cluster, found)

@@ -18,6 +18,7 @@ from dentatool.operations.backup.sigv4 import Credentials
 from dentatool.operations.backup.target import FolderTarget, Target
 
 TARGET = "DENTATOOL_BACKUP_TARGET"
+ENDED_SINCE = "ended-since.json"  # beside a restored database until it is applied (since.py)
 CREDENTIALS, REGION = "DENTATOOL_BACKUP_S3_CREDENTIALS", "DENTATOOL_BACKUP_S3_REGION"
 
 
@@ -51,6 +52,11 @@ def is_wanted() -> bool:
 def is_in_target(file: Path) -> bool:
     """Whether a file would lie in the target."""
     return is_wanted() and not _is_address(os.environ[TARGET]) and Path(os.environ[TARGET]).absolute() in file.parents
+
+
+def is_pending(postgres: Path) -> bool:
+    """Whether this server's folder (var/postgres) was restored and nobody may sign in yet."""
+    return (postgres / ENDED_SINCE).exists()
 
 
 def setup_of(var: Path, target: str | Path | None = None) -> Setup:
