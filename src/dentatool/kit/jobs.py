@@ -346,7 +346,10 @@ def _note_failure(found: Job, failure: Exception) -> None:
         _give_up(found)
     else:
         found.run_at = _next_try(found.attempts)
-    log.error("job %s %s failed (attempt %s): %s", found.name, found.pk, found.attempts, found.last_error)
+    log.error(
+        "job %s %s failed (attempt %s): %s", found.name, found.pk, found.attempts, found.last_error,
+        exc_info=failure, extra={"part": found.name},
+    )  # fmt: skip
 
 
 def _stop_on_signal() -> Event:

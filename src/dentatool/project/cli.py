@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from dentatool.project.console import Failure, fail
-from dentatool.project.noted import do_noted
+from dentatool.project.noted import do_noted, note_error
 
 # name: (module, what it does). The module offers `arguments(parser)` and `call(options) -> exit code`.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -55,6 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return fail(str(failure))
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        note_error(error, options.command)
+        raise
     return code
 
 

@@ -3,9 +3,12 @@
 import argparse
 import json
 import signal
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import datetime
 from threading import Event
+
+from psycopg import Connection, OperationalError
 
 from dentatool.project.console import Failure, say
 from dentatool.project.instance import start_django, this_instance
@@ -22,10 +25,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     taking.add_argument("--by", required=True, metavar="NAME", help="wer sie übernimmt")
     taking.add_argument("--reason", required=True, metavar="GRUND", help="was bekannt ist oder getan wird")
 
+    errors = actions.add_parser("errors", help="Fehler des Programms, nach Art und Stelle")
+    errors.add_argument("--json", action="store_true", help="für Programme")
+    settling = actions.add_parser(
+        "settle", help="Einen Fehler des Programms als erledigt merken, bis er wieder auftritt"
+    )
+    settling.add_argument("fingerprint", metavar="KENNUNG", help="wie in „monitor errors“")
+
 
 def call(options: argparse.Namespace) -> int:
     """`status`: 0 only if the watch is awake and no fault is open."""
-    return {"watch": _watch, "status": _status, "acknowledge": _acknowledge}[options.action](options)
+    actions = {
+        "watch": _watch, "status": _status, "acknowledge": _acknowledge, "errors": _errors, "settle": _settle,
+    }  # fmt: skip
+    return actions[options.action](options)
 
 
 def _watch(options: argparse.Namespace) -> int:
@@ -84,3 +97,42 @@ def _acknowledge(options: argparse.Namespace) -> int:
         raise Failure(f"Eine Störung „{options.named}“ gibt es nicht. Offen sind: dentatool monitor status")
     say(f"„{taken.what}“ ist übernommen von {options.by}.")
     return 0
+
+
+def _errors(options: argparse.Namespace) -> int:
+    """0 only if none is open."""
+    from dentatool.operations.monitoring.errors import as_json, groups  # noqa: PLC0415
+
+    with _connected("backup") as link:
+        found = groups(link)
+    if options.json:
+        say(json.dumps([as_json(group) for group in found], default=datetime.isoformat, ensure_ascii=False, indent=2))
+    for group in found if not options.json else ():
+        when = f"{group.first_at.astimezone():%d.%m.%Y, %H:%M} bis {group.last_at.astimezone():%d.%m.%Y, %H:%M} Uhr"
+        say(f"  {'✗' if group.settled_at is None else '✓'} {group.fingerprint}  {group.kind} in {group.place}")
+        say(f"      {group.count}-mal, {when}, bei: {group.part}, Version {group.version}")
+    if not found:
+        say("  ✓ kein Fehler des Programms")
+    return int(any(group.settled_at is None for group in found))
+
+
+def _settle(options: argparse.Namespace) -> int:
+    from dentatool.operations.monitoring.errors import settle  # noqa: PLC0415
+
+    with _connected("owner") as link:
+        if not settle(link, options.fingerprint):
+            raise Failure(f"Ein offener Fehler „{options.fingerprint}“ ist nicht bekannt: dentatool monitor errors")
+    say("Als erledigt gemerkt. Tritt er wieder auf, ist er wieder offen.")
+    return 0
+
+
+def _connected(role: str) -> AbstractContextManager[Connection]:
+    from dentatool.operations.environment import connect  # noqa: PLC0415
+
+    file = this_instance().var / "secrets" / "database.json"
+    if not file.exists():
+        raise Failure("DentaTool ist noch nicht eingerichtet. Starten Sie zuerst: make run")
+    try:
+        return connect(json.loads(file.read_text()), role)
+    except OperationalError as error:
+        raise Failure(f"Die Datenbank ist nicht erreichbar: {str(error).strip().splitlines()[0]}") from error

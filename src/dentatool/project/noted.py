@@ -34,7 +34,7 @@ READING = frozenset(
     }
     | {"backup status", "backup list", "backup verify", "backup samples", "backup watch", "restore"}
     | {"updates sbom", "updates check", "updates status"}  # what a check found stands in its own memory
-    | {"monitor watch", "monitor status", "monitor acknowledge"}
+    | {"monitor watch", "monitor status", "monitor errors", "monitor acknowledge"}
     # The first two note what they find.
     | {"audit verify", "audit nightly", "audit verify-export", "audit verify-proof", "audit key"}
 )
@@ -107,6 +107,18 @@ def note(event: str, facts: dict[str, object], *, may_be_first: bool = False) ->
             "Das Kommando lässt sich nicht protokollieren und wird darum nicht ausgeführt. "
             "Läuft die Datenbank? „dentatool doctor“ sagt, was fehlt."
         ) from refused
+
+
+def note_error(error: Exception, command: str) -> None:
+    """An error of the program that ends a command is counted among its errors, if that is possible."""
+    from dentatool.operations.environment import connect  # noqa: PLC0415
+    from dentatool.operations.monitoring.errors import is_away, seen, write_down  # noqa: PLC0415
+
+    with suppress(Exception):  # the error itself is what is to be seen
+        database = json.loads((this_instance().var / "secrets" / "database.json").read_text())
+        if not is_away(error):
+            with connect(database, "app") as link:
+                write_down(link, seen(error, f"dentatool {command}"))
 
 
 def _user() -> str:

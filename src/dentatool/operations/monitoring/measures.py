@@ -51,6 +51,8 @@ MEASURES = tuple(
         "worker_up": "ob Hintergrundaufgaben laufen",
         "worker_heartbeat_age_seconds": "Zeit seit ihrem letzten Lebenszeichen",
         "alerts_open": "offene Störungen",
+        "errors_open": "offene Programmfehler, nach Art und Stelle",
+        "errors_total": "Programmfehler",
         "database_up": "ob die Datenbank antwortet",
         "database_connections": "Verbindungen",
         "database_connections_max": "so viele sind erlaubt",
@@ -98,7 +100,7 @@ def measure(var: Path, database: Mapping[str, Any] | None, before: Sample | None
         with suppress(psycopg.Error), connect(database, "backup") as link:
             link.execute("set statement_timeout = '10s'")
             values["database_up"] = 1.0
-            for question in (_SERVER, _TRANSACTIONS, _STATISTICS, _ARCHIVE, _REPLICAS, _KEYS, _JOBS, _MAIL):
+            for question in (_SERVER, _TRANSACTIONS, _STATISTICS, _ARCHIVE, _REPLICAS, _KEYS, _JOBS, _MAIL, _ERRORS):
                 with suppress(psycopg.ProgrammingError):  # a server that others run shows us less
                     values |= _named(link.execute(question))
             for name, value in _named(
@@ -174,6 +176,10 @@ _JOBS = """
 _MAIL = """
     select count(*) as mail_waiting, coalesce(extract(epoch from now() - min(created_at)), 0) as mail_oldest_seconds
     from kit_mail where state = 'waiting'
+"""
+_ERRORS = """
+    select count(*) filter (where settled_at is null) as errors_open, coalesce(sum(count), 0) as errors_total
+    from protection.error_group
 """
 # By the stamps of the rows: what commits later than its stamp by more than a minute is missed.
 _SINCE = """

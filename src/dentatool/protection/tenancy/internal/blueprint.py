@@ -20,6 +20,7 @@ _INNER_TABLES = {
     "protection.environment": "only_row",
     "protection.retention": "what",
     "protection.access_review": "id",
+    "protection.error_group": "fingerprint",
     "public.django_migrations": "id",
 }
 # What operations.cluster.roles makes: the roles, who is in which, and who may enter at all.

@@ -26,6 +26,7 @@ _SQL = (
     _HERE / "sql" / "passes.sql",
     _HERE.parents[1] / "audit" / "internal" / "trail.sql",
     _HERE.parents[1] / "audit" / "internal" / "sealing.sql",
+    _HERE.parents[1] / "audit" / "internal" / "errors.sql",
     _ACCESS / "people.sql",
 )
 _DOORS = _ACCESS / "doors.sql"
