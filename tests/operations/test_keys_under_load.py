@@ -20,6 +20,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from harness.database import in_role
 from harness.live import Line, LiveServer, running_server
 
 SOAK = os.environ.get("DENTATOOL_SOAK") == "1"
@@ -231,7 +232,8 @@ def test_keys_are_rotated_under_load_and_killed_twice_and_no_request_fails(
     assert [wrong for worker in workers for wrong in worker.wrong] == []
     assert seen["PATCH 200"] > 20 and seen["POST 201"] > 20 and seen["page 200"] > (0 if SOAK else 5)
     keys.forget_keys()
-    assert {use.version for use in uses(anna.lab_id, sealed_tables()) if use.stored} == {2}
+    with in_role("owner"):  # as the command counts: the app's statements may take five seconds
+        assert {use.version for use in uses(anna.lab_id, sealed_tables()) if use.stored} == {2}
     with anna.at_work():
         read = {p.pk: (p.name, p.allergies, p.remarks, p.birth_date) for p in Patient.objects.iterator()}
     assert len(read) == len(patients.names)

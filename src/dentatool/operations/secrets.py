@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,11 @@ def ensure_secrets(var: Path, environment: str) -> list[str]:
         var / "secrets" / "trail.key": lambda: secrets.token_bytes(32).hex(),
         var / "secrets" / "superuser.key": lambda: secrets.token_urlsafe(32),
         var / "keys" / "root.key": lambda: json.dumps(
-            {"environment": environment, "1": base64.b64encode(os.urandom(32)).decode()}
+            {
+                "environment": environment,
+                "1": base64.b64encode(os.urandom(32)).decode(),
+                "made": {"1": datetime.now(UTC).isoformat()},
+            }
         ),
     }
     missing = [file.name for file in wanted if not file.exists()]

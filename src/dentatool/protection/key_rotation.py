@@ -174,8 +174,13 @@ def _retire(lab_id: UUID, versions: dict[str, int]) -> None:
 def _pace(
     total: int, before: int, begun: float, rows_per_s: float | None, tell: Callable[[Progress], None]
 ) -> Callable[[Walk], None]:
+    told = [-1]
+
     def after_batch(found: Walk) -> None:
         done, taken = before + found.rows, time.monotonic() - begun
+        if done == told[0]:
+            return
+        told[0] = done
         if rows_per_s and (ahead := done / rows_per_s - taken) > 0:
             time.sleep(ahead)
             taken += ahead
