@@ -50,9 +50,21 @@ def _which(parser: argparse.ArgumentParser) -> None:
 
 def call(options: argparse.Namespace) -> int:
     """Exit code 0 only when everything was done and every key opens."""
+    start_django("owner")
+    from django.db import OperationalError  # noqa: PLC0415  (of Django, once it is set up)
+
+    try:
+        return _done(options)
+    except OperationalError as gone:
+        raise Failure(
+            "Die Datenbank antwortet nicht. Läuft DentaTool? „dentatool doctor“ sagt, was fehlt. Was begonnen war, bringt"
+            " dasselbe Kommando später zu Ende."
+        ) from gone
+
+
+def _done(options: argparse.Namespace) -> int:
     from dentatool.project import key_report  # noqa: PLC0415  (it needs our words)
 
-    start_django("owner")
     if options.action == "status":
         return key_report.status(as_json=options.json, with_usage=options.usage)
     done = {
