@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from dentatool.kit.jobs import NIGHT, each_round
+from dentatool.operations.monitoring import rules
 from dentatool.operations.updates.checking import sources
 from dentatool.operations.updates.memory import Memory
 
@@ -17,6 +18,9 @@ log = logging.getLogger("dentatool.updates")
 
 AFTER_FAILURE = timedelta(hours=1)
 _running: list[subprocess.Popen[bytes]] = []
+
+
+each_round(rules.every_minute)
 
 
 @each_round

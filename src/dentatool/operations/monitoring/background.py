@@ -8,6 +8,7 @@ from django.conf import settings
 from dentatool.operations.environment import connect
 from dentatool.operations.finding import GOOD, WARNING, WRONG, Finding
 from dentatool.operations.monitoring.errors import told_of_errors
+from dentatool.operations.monitoring.rules import suspicions
 
 HANGS_S = 900.0  # between two signs of life a worker does one job; the longest takes minutes
 LATE_S, TOO_LATE_S = 300.0, 900.0  # a due job
@@ -31,7 +32,7 @@ _LOG = "Das Protokoll des Prozesses nennt Aufgabe und Fehlerart; danach noch ein
 
 
 def background(database: Mapping[str, Any]) -> Iterator[Finding]:
-    """Four lines. Of all laboratories together, and of none by name."""
+    """Four lines, and one for each rule over the trail that applies. Of all laboratories together, and of none by name."""
     yield _worker()
     with connect(database, "backup") as link:  # the only role that sees all laboratories
         due, oldest_s, failed = link.execute(_JOBS).fetchone() or (0, 0.0, 0)
@@ -40,6 +41,8 @@ def background(database: Mapping[str, Any]) -> Iterator[Finding]:
     yield errors
     yield _jobs(due, oldest_s, failed)
     yield _outbox(waiting, since_s, lately, given_up)
+    with connect(database, "worker") as link, link.cursor() as cursor:
+        yield from suspicions(cursor)
 
 
 def _worker() -> Finding:

@@ -17,6 +17,7 @@ from dentatool.operations.finding import WRONG, Finding
 from dentatool.operations.monitoring.alerts import CANNOT_LOOK, Alert, Alerts
 from dentatool.operations.monitoring.heartbeat import STANDS_STILL, beat, is_wanted, last_look, recipients
 from dentatool.operations.monitoring.journal import Happening
+from dentatool.operations.monitoring.rules import SUSPICION
 from dentatool.protection.audit import record_platform_event
 
 LOOK_S, LOOK_AGAIN_S = 60.0, 10.0
@@ -151,6 +152,8 @@ def _mail(news: list[Alert], known: list[Alert], say: Callable[[str], None]) -> 
 
 def section(what: str) -> str:
     """The section of the runbook that a fault belongs to."""
+    if what.startswith(SUSPICION):
+        return "Auffälligkeiten"
     kind = what.partition(" ")[0]
     return kind if kind in ("Datei", "Protokoll") else what
 

@@ -98,6 +98,7 @@ WORDS: dict[str, Word] = {
             "authz_fail": "Zugriff ohne Recht abgewiesen",
             "ctx_forged": "Gefälschter Laborausweis abgewiesen",
             "ctx_expired": "Abgelaufener Laborausweis abgewiesen",
+            "security.suspicious": "Auffälligkeit bemerkt",
             "decrypt_fail": "Versiegelter Wert nicht lesbar",
             "authn_token_reuse": "Verbrauchter oder ungültiger Zugang benutzt",
             "excess_rate_limit_exceeded": "Zu viele Anfragen abgewiesen",
