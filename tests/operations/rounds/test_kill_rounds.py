@@ -69,12 +69,13 @@ class Work:
     def counts(self) -> dict[str, int]:
         return {kind: len(self.told[kind]) for kind in ("order", "invoice", "page", "sign-in")}
 
-    def await_progress(self) -> float:
+    def await_progress(self, run: Run, kind: str) -> float:
         """Until each kind of work was acknowledged once more; how many seconds that took."""
         before, begun = self.counts(), time.monotonic()
         while any(now <= before[kind] for kind, now in self.counts().items()):
             lacking = [kind for kind, now in self.counts().items() if now <= before[kind]]
-            assert time.monotonic() - begun < RECOVERY_S, f"{lacking} {self.statuses}"
+            told = f"after {kind}: {lacking} {self.statuses}\n{run.process.poll()}\n{run.log.read_text()[-5000:]}"
+            assert time.monotonic() - begun < RECOVERY_S and run.process.poll() is None, told
             time.sleep(0.02)
         return time.monotonic() - begun
 
@@ -278,7 +279,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_half_whatever_is_killed(rou
         for wanted in kinds:
             kind = rounds.next_kind(wanted)
             rounds.kill(kind)
-            slowest = max(slowest, work.await_progress())
+            slowest = max(slowest, work.await_progress(rounds.run, kind))
             killed[kind] += 1
     finally:
         work.end()
