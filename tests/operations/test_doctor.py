@@ -47,7 +47,7 @@ def test_a_sound_installation_has_nothing_to_mend(var: Path, post_office: PostOf
         "Auffälligkeit",
     )
     assert [finding for finding in findings if finding.status != GOOD and not finding.what.startswith(beside)] == []
-    assert len([each for each in findings if "Auffälligkeit" not in each.what]) == 33
+    assert len([each for each in findings if "Auffälligkeit" not in each.what]) == 34
 
 
 def test_a_mail_server_that_is_missing_away_or_without_a_known_certificate_is_named(

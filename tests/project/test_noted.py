@@ -75,6 +75,7 @@ EVERY_OTHER = {
     "backup keygen": [],
     "backup nightly": [],
     "backup prune": [],
+    "keys copy": ["--to", "/dev/null/nirgends"],
     "keys prune": ["--lab", NOBODYS],
     "keys rotate": ["--lab", NOBODYS],
     "keys rotate-root": ["--old-key-to", "/dev/null"],

@@ -28,6 +28,7 @@ from dentatool.operations.finding import WARNING as WARNING
 from dentatool.operations.finding import WRONG as WRONG
 from dentatool.operations.finding import Finding as Finding
 from dentatool.operations.key_age import told as told_of_keys
+from dentatool.operations.key_copy import told as told_of_copy
 from dentatool.operations.monitoring import heartbeat
 from dentatool.operations.monitoring.background import background
 from dentatool.operations.trails.told import told as told_of_trails
@@ -70,6 +71,7 @@ def examine(var: Path, *, production: bool) -> list[Finding]:
             *_administrators(database, var), _environment(var, production=production),
             *(Finding(*each) for each in told_of_trails(var, database)),
             *(Finding(*each) for each in told_of_keys(database)),
+            *(Finding(*each) for each in told_of_copy(var, production=production)),
             *background(database),
         ]  # fmt: skip
     if production:

@@ -1,4 +1,4 @@
-"""What is done rarely and cannot be undone: a new root key, and the end of a laboratory's keys."""
+"""What is done rarely: a new root key, a copy of the keys, and the end of a laboratory's keys."""
 
 import argparse
 import sys
@@ -98,6 +98,24 @@ def _explain(old: "list[RootVersion]") -> None:
 def _tell(done: int, total: int) -> None:
     if sys.stdout.isatty():
         print(f"\r  {done} von {total} Laboren   ", end="", flush=True)
+
+
+def copy(options: argparse.Namespace) -> int:
+    """Needs no database: a copy is made most urgently when something is wrong."""
+    from dentatool.operations.key_copy import copy_keys, folder_of_keys  # noqa: PLC0415
+    from dentatool.project.instance import this_instance  # noqa: PLC0415
+
+    keys = folder_of_keys(this_instance().var)
+    if not any(keys.glob("*")):
+        raise Failure(f"In {keys} liegt kein Schlüssel.")
+    try:
+        done = copy_keys(keys, options.to)
+    except OSError as problem:
+        raise Failure(f"Kopieren nach {options.to} geht nicht: {problem.strerror or problem}.") from problem
+    say(f"{done.files} Dateien nach {options.to} kopiert. Verschlossen und getrennt von den Sicherungen aufbewahren.")
+    for name in done.removed:
+        say(f"Dort gelöscht, weil hier vernichtet: {name}")
+    return 0
 
 
 def shred(options: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -21,7 +22,7 @@ KINDS = {"data": "Werte", "index": "Suche", "file": "Dateien"}
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Each action is a line of docs/runbooks/schluessel.md."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="status|rotate|prune|rotate-root|shred")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="status|rotate|prune|rotate-root|copy|shred")
     status = actions.add_parser("status", help="Alter und Fassungen der Schlüssel; jeder wird zur Probe geöffnet")
     status.add_argument("--json", action="store_true", help="für Programme")
     status.add_argument("--usage", action="store_true", help="auch zählen, was welche Fassung braucht (liest alles)")
@@ -37,6 +38,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     key_ceremonies.root_arguments(
         actions.add_parser("rotate-root", help="Neuer Hauptschlüssel; alle Schlüssel der Labore werden neu verpackt")
     )
+    copy = actions.add_parser("copy", help="Hauptschlüssel und Geheimnisse der Labore an einen anderen Ort kopieren")
+    copy.add_argument(
+        "--to", type=Path, required=True, metavar="ORDNER", help="etwa auf einem Stick, nicht zu den Sicherungen"
+    )
     key_ceremonies.shred_arguments(
         actions.add_parser("shred", help="Die Schlüssel eines Labors vernichten: Seine Daten werden überall unlesbar")
     )
@@ -50,6 +55,8 @@ def _which(parser: argparse.ArgumentParser) -> None:
 
 def call(options: argparse.Namespace) -> int:
     """Exit code 0 only when everything was done and every key opens."""
+    if options.action == "copy":
+        return key_ceremonies.copy(options)
     start_django("owner")
     from django.db import OperationalError  # noqa: PLC0415  (of Django, once it is set up)
 

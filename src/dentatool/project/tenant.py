@@ -54,6 +54,9 @@ def _create(options: argparse.Namespace) -> int:
     with laboratory(lab_id):
         record_event("sys_admin", command="tenant create")
     say(f"Labor angelegt: {lab_id}  {options.name.strip()}")
+    say(
+        "Sein Geheimnis ist neu in var/keys/labs und in keiner Sicherung: Erneuern Sie die Kopie mit dentatool keys copy."
+    )
     say(f"Anmeldung:      {first.sign_in_name}  Passwort {password}  (wird nur jetzt gezeigt)")
     return 0
 
