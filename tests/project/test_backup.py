@@ -49,10 +49,14 @@ def test_from_the_key_to_the_drill_and_back(installation: Installation) -> None:
 
     key_file = TrailKey.from_file(var / "secrets" / "trail.key")
     later = Checkpoint(UUID(int=0), 10_000, bytes(32), datetime.now(UTC), datetime.now(UTC))
-    WitnessFile(var / "witness", UUID(int=0)).append(key_file.sign(later), b"")
+    witness = WitnessFile(var / "witness", UUID(int=0))
+    witness.append(key_file.sign(later), b"")
+    assert installation.doctor("Versiegelung")[0] == "fehler"
+    installation.works("backup", "create")
+    witness.path.unlink()  # what was told is in the target as well
     told = installation.works("restore", "--into", installation.base / "older", "--identity", key)
     assert "! ACHTUNG: Diese Datenbank ist älter" in told and "bezeugt wurden" in told and "10000" in told
-    assert installation.doctor("Versiegelung")[0] == "fehler"
+    assert "Älter als bezeugt: Plattform" in installation.refused("backup", "drill")
 
     file = sorted(target.glob("*.age"))[1]
     content = bytearray(file.read_bytes())

@@ -108,6 +108,7 @@ def _made(setup: "Setup", places: "Places", kind: str) -> None:
     from dentatool.operations.backup.base import create  # noqa: PLC0415
     from dentatool.operations.backup.chain import FULL  # noqa: PLC0415
     from dentatool.operations.backup.memory import remember  # noqa: PLC0415
+    from dentatool.operations.backup.witnessed import keep_heads  # noqa: PLC0415
 
     begun = time.monotonic()
     try:
@@ -118,6 +119,7 @@ def _made(setup: "Setup", places: "Places", kind: str) -> None:
         say(f"Aufbauend geht es nicht, darum voll. Der Grund: {str(reason).splitlines()[-1]}")
         kind = FULL
         entry = create(setup, places, kind, _progress("gelesen"))
+    keep_heads(setup)
     seconds = time.monotonic() - begun
     remember(setup.var, "backup", kind=kind, number=entry.number, bytes=entry.size, seconds=round(seconds, 1))
     head = setup.chain.head

@@ -70,7 +70,7 @@ def _everything(options: argparse.Namespace, to: datetime | None) -> int:
         beside = (ENDED_SINCE, _what_holds(options, to))
     restored = _restored(options, to, options.into.absolute(), beside)
     try:
-        older = _older_than_witnessed(restored)
+        older = _older_than_witnessed(restored, options)
     finally:
         restored.stop()
     with suppress(Failure):
@@ -89,18 +89,26 @@ def _everything(options: argparse.Namespace, to: datetime | None) -> int:
     return 0
 
 
-def _older_than_witnessed(restored: "Cluster") -> list[str]:
-    """What is in var/witness and not in the restored database: to be known before anybody works in it."""
+def _older_than_witnessed(restored: "Cluster", options: argparse.Namespace) -> list[str]:
+    """What was told in var/witness or in the target and is not in the restored database: to be known before anybody works."""
     import psycopg  # noqa: PLC0415
 
+    from dentatool.operations.backup import BackupError  # noqa: PLC0415
+    from dentatool.operations.backup.sealing import read_identities  # noqa: PLC0415
+    from dentatool.operations.backup.setup import setup_of  # noqa: PLC0415
+    from dentatool.operations.backup.witnessed import older_than_told  # noqa: PLC0415
     from dentatool.operations.cluster.server import SUPERUSER  # noqa: PLC0415
     from dentatool.operations.secrets import superuser_password  # noqa: PLC0415
-    from dentatool.operations.trails.heads import older_than_witnessed, told_older  # noqa: PLC0415
+    from dentatool.operations.trails.heads import told_older  # noqa: PLC0415
 
     var = this_instance().var
     name = json.loads((var / "secrets" / "database.json").read_text())["name"]
-    with psycopg.connect(restored.dsn(SUPERUSER, superuser_password(var), name), autocommit=True) as link:
-        return told_older(older_than_witnessed(link, var))
+    try:
+        with psycopg.connect(restored.dsn(SUPERUSER, superuser_password(var), name), autocommit=True) as link:
+            identities, _instance = read_identities(options.identity)
+            return told_older(older_than_told(setup_of(var, options.target), link, identities))
+    except (BackupError, psycopg.Error) as error:  # restored it is all the same
+        return [f"! ACHTUNG: Ob diese Datenbank älter ist als bezeugt, war nicht zu prüfen: {str(error).strip()}"]
 
 
 def _laboratory(options: argparse.Namespace, to: datetime | None) -> int:

@@ -17,6 +17,7 @@ base.py         full and incremental base backups
 generations.py  which backups are kept, what the next one is (pure)
 since.py         what has been ended since a moment, ended again after a restore to it: ending_again.py
 restoring.py    a cluster in an empty folder, at a minute
+witnessed.py    what the sealed trails were goes along, and what is restored is held against it
 drilling.py     the newest backup brought back and compared
 """
 

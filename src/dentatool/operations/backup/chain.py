@@ -29,6 +29,7 @@ from dentatool.operations.secrets import write_secret
 from dentatool.values.signed_file import private_key_in
 
 FULL, INCREMENTAL, WAL, PRUNE = "full", "incremental", "wal", "prune"
+HEADS = "heads"  # what the sealed trails were (witnessed.py)
 BACKUPS = (FULL, INCREMENTAL)
 NOTHING = "0" * 64
 _CONTEXT = b"dentatool backup entry v1\n"  # the same key signs reports: neither passes for the other

@@ -21,6 +21,7 @@ from psycopg import sql
 from dentatool.operations.backup import BackupError
 from dentatool.operations.backup.restoring import Wanted, restore
 from dentatool.operations.backup.setup import Setup
+from dentatool.operations.backup.witnessed import older_than_told
 from dentatool.operations.cluster import Cluster
 from dentatool.operations.cluster.places import PORT, Places
 from dentatool.operations.cluster.server import SUPERUSER
@@ -77,7 +78,9 @@ def drill(
             try:
                 with psycopg.connect(restored.dsn(SUPERUSER, password, name), autocommit=True) as link:
                     found = _summary(link)
+                    older = older_than_told(setup, link, identities)
                 told, wrong = open_samples(restored)
+                wrong += [f"Älter als bezeugt: {each}" for each in older]
             finally:
                 restored.stop()
         wrong += compare(expected, found)

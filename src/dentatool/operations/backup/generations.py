@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from dentatool.operations.backup.chain import BACKUPS, FULL, INCREMENTAL, PRUNE, WAL, Entry
+from dentatool.operations.backup.chain import BACKUPS, FULL, HEADS, INCREMENTAL, PRUNE, WAL, Entry
 
 DAYS, WEEKS, MONTHS = 7, 4, 12
 NIGHT = time(2, 30)
@@ -63,7 +63,8 @@ def may_go(entries: Sequence[Entry], now: datetime) -> set[int]:
         elif entry.kind == WAL and entry.facts["name"].endswith(".backup") and entry.number < first.number:
             gone.add(entry.number)  # a label: told again in the backup itself
     prunes = [entry.number for entry in entries if entry.kind == PRUNE]
-    return gone | set(prunes[:-1])
+    heads = [entry.number for entry in entries if entry.kind == HEADS]
+    return gone | set(prunes[:-1]) | set(heads[:-1])
 
 
 def began(entry: Entry) -> datetime:
