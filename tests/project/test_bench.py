@@ -79,7 +79,7 @@ def test_the_bench_measures_everything_it_lists() -> None:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "dentatool.project.cli", "bench", "--json", "--laboratories", "4"),
-            *("--orders", "240", "--patients", "300", "--rounds", "1", "--requests", "3"),
+            *("--orders", "240", "--patients", "300", "--rounds", "1", "--requests", "3", "--sealing-s", "2"),
         ],
         env=clean | {"PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
@@ -113,4 +113,8 @@ def test_the_bench_measures_everything_it_lists() -> None:
     rotation = found["rotation"]
     assert rotation["rows"] >= 300 and rotation["values"] > rotation["rows"]
     assert rotation["rows_per_s"] == pytest.approx(rotation["rows"] / rotation["seconds"])
+    sealing = found["sealing"]
+    assert 0 <= sealing["lag_p50_s"] <= sealing["lag_max_s"] < sealing["seconds"] + 2
+    assert sealing["orders"] >= 6 and sealing["entries"] > sealing["orders"] and sealing["backlog_per_s"] > 0
+    assert sealing["alone_ms"] > 0 and sealing["beside_ms"] > 0
     assert {each["address"] for each in found["plans"]} >= {"/auftraege/", "/patienten/", "/rechnungen/"}

@@ -13,8 +13,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """`--quick` for minutes instead of a quarter of an hour; single numbers for trials."""
     parser.add_argument("--quick", action="store_true", help="100 Labore und 50.000 Aufträge statt 1.000 und 1.000.000")
     parser.add_argument("--json", action="store_true", help="alle Messwerte als JSON ausgeben")
-    for name in ("laboratories", "orders", "patients", "rounds", "requests"):
-        parser.add_argument(f"--{name}", type=int, default=0, help=argparse.SUPPRESS)
+    for name in ("laboratories", "orders", "patients", "rounds", "requests", "sealing_s"):
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=0, help=argparse.SUPPRESS)
 
 
 def call(options: argparse.Namespace) -> int:

@@ -43,6 +43,16 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         f"Neue Schlüssel: {rotation['rows_per_s']:.0f} Zeilen je Sekunde ({rotation['values_per_s']:.0f} Werte), "
         f"{rotation['rows']} Zeilen in {rotation['seconds']:.1f} s"
     )
+    sealing = found["sealing"]
+    yield (
+        f"Siegel des Protokolls unter Last ({sealing['orders']} Aufträge, {sealing['entries']} Einträge in {sealing['seconds']:.0f} s): "
+        f"ein Eintrag wartet im Median {sealing['lag_p50_s']:.0f} s, höchstens {sealing['lag_max_s']:.0f} s"
+    )
+    yield (
+        f"  Auftrag anlegen ohne Versiegler {sealing['alone_ms']:.1f} ms (p95 {sealing['alone_p95_ms']:.1f}), mit ihm "
+        f"{sealing['beside_ms']:.1f} ms (p95 {sealing['beside_p95_ms']:.1f}); Rückstand von {sealing['backlog']} Einträgen "
+        f"mit {sealing['backlog_per_s']:.0f} je Sekunde versiegelt"
+    )
     yield ""
     yield from plan_lines(found["plans"])
 

@@ -30,6 +30,7 @@ from dentatool.project.bench.measuring import (
 from dentatool.project.bench.plans import PlanWatch
 from dentatool.project.bench.rotating import rotation_speed
 from dentatool.project.bench.scene import Scene
+from dentatool.project.bench.sealing import sealing_under_load
 from dentatool.project.bench.sizes import Sizes
 from dentatool.project.bench.xml_speed import xml_speed
 from dentatool.project.console import Failure, step
@@ -65,6 +66,8 @@ def run(sizes: Sizes, *, quiet: bool) -> dict[str, Any]:
         bench = _Bench(sizes, scene, visitor, measured, link)
         with told(f"Messen in {sizes.rounds} Runden"):
             facts = bench.measure()
+        with told(f"Siegel unter Last, zweimal {sizes.sealing_s} s"):
+            facts["sealing"] = sealing_under_load(scene, link, bench.write_orders, sizes.sealing_s)
         (version,) = link.execute("show server_version").fetchone() or ("?",)
         link.close()
         return {
@@ -192,6 +195,10 @@ class _Bench:
             "per_s": statistics.median(rates),
             "best_per_s": max(rates),
         }
+
+    def write_orders(self) -> list[float]:
+        """Some orders by two clients at once; milliseconds of each."""
+        return self._requests("Auftrag anlegen", 2)
 
     def _new_orders(self, count: int) -> list[Request]:
         from urllib.parse import urlencode  # noqa: PLC0415

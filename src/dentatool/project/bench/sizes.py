@@ -13,6 +13,7 @@ class Sizes:
     patients: int = 20_000
     rounds: int = 7
     requests: int = 40
+    sealing_s: int = 180
 
     @property
     def orders_each(self) -> int:
@@ -25,7 +26,7 @@ class Sizes:
 
 
 FULL = Sizes()
-QUICK = Sizes(laboratories=100, orders=50_000, patients=20_000, rounds=5, requests=20)
+QUICK = Sizes(laboratories=100, orders=50_000, patients=20_000, rounds=5, requests=20, sealing_s=70)
 
 
 def sizes_of(options: argparse.Namespace) -> Sizes:
