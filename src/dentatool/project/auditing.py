@@ -146,7 +146,7 @@ def verify_export(options: argparse.Namespace) -> int:
 
     try:
         public = bytes.fromhex(options.key) if options.key else own_key()
-        earlier = options.checkpoint.read_text() if options.checkpoint else None
+        earlier = options.checkpoint.read_text().strip() + "\n" if options.checkpoint else None
         found = check_export(options.file, public, earlier)
     except OSError as error:
         raise Failure(f"{error.filename}: Die Datei lässt sich nicht öffnen.") from error

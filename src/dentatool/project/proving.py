@@ -38,7 +38,7 @@ def prove(options: argparse.Namespace) -> int:
         entry = UUID(options.entry) if options.entry is not None else None
     except ValueError as error:
         raise Failure(f"„{options.entry}“ ist keine Kennung eines Eintrags.") from error
-    earlier = _text_of(options.earlier) if options.earlier is not None else None
+    earlier = _text_of(options.earlier).strip() + "\n" if options.earlier is not None else None
     if options.out.exists():
         raise Failure(f"{options.out} gibt es schon. Nennen Sie eine neue Datei.")
     start_django("owner")
@@ -107,7 +107,9 @@ def _key_for(text: str, given: str | None) -> tuple[bytes, bool]:
     except ValueError:
         pass
     try:
-        open_checkpoint(kept, inside, lab_inside(text))  # an earlier checkpoint that this very key signed
+        open_checkpoint(
+            kept.strip() + "\n", inside, lab_inside(text)
+        )  # an earlier checkpoint that this very key signed
     except CheckpointError as reason:
         raise Failure(f"Mit {given} ist der Nachweis nicht zu prüfen: {reason}") from reason
     return inside, True

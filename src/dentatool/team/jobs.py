@@ -1,7 +1,7 @@
 """The worker's part: links for forgotten passwords at each look.
 
-At night the trail forgets what is due, exports that nobody fetched go, accesses are reviewed, and whoever has a token that
-will expire is told.
+At night the trail forgets what is due, its checkpoint is mailed once a week, exports that nobody fetched go, accesses are
+reviewed, and whoever has a token that will expire is told.
 """
 
 from django.conf import settings
@@ -16,6 +16,7 @@ from dentatool.protection.tenancy import laboratory
 from dentatool.team.notices import tell_of_token_that_expires
 from dentatool.team.reviews.nightly import look_after_reviews
 from dentatool.team.trail import exporting
+from dentatool.team.trail.witnessing import mail_checkpoint_when_due
 
 
 @each_round
@@ -34,6 +35,12 @@ def expire_trail() -> None:
     expire_entries()
     expire_platform_events()  # of nobody's laboratory: the first of the night finds some, the others none
     exporting.forget_exports()
+
+
+@job("trail.checkpoint", nightly=True)
+def mail_checkpoint() -> None:
+    """Once a week the owners get the signed checkpoint, so that it is in other hands than the provider's."""
+    mail_checkpoint_when_due()
 
 
 @job("team.review", nightly=True)

@@ -74,6 +74,7 @@ class LaboratoryProfile(Record):
         _("Art des Labors"), max_length=10, choices=LaboratoryType, default=LaboratoryType.COMMERCIAL
     )
     invoice_format = models.CharField(_("Rechnungsnummern"), max_length=40, default="RE-{year}-{number:06}")
+    checkpoint_mail = models.BooleanField(_("Prüfpunkt jede Woche per E-Mail"), default=True, db_default=True)
 
     not_sealed: ClassVar[dict[str, str]] = dict.fromkeys(("name", "street", "phone", "email", "iban"), BUSINESS)
 

@@ -3,6 +3,7 @@ the owners about every change of who may do what in their laboratory (TOM 6).
 """
 
 import logging
+from collections.abc import Mapping
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -50,9 +51,21 @@ def tell_owners(deed: str, *, by: str, about: Account | None = None) -> None:
     `about`: the person whose access it is, who is told as well.
     """
     facts = {"deed": deed, "by": by, "laboratory": profile().name}
-    owners = [owner for owner in Account.objects.filter(role=Role.OWNER, active=True) if owner.has_password]
+    owners = _owners()
     for told in (*owners, *([about] if about is not None and about not in owners else [])):
         _send("team/rights_changed", told, facts)
+
+
+def send_checkpoint(note: str) -> int:
+    """The signed checkpoint of the sealed trail into the owners' hands, outside of this program; how many owners."""
+    owners = _owners()
+    for owner in owners:
+        _send("team/checkpoint", owner, {"lines": note.splitlines(), "laboratory": profile().name})
+    return len(owners)
+
+
+def _owners() -> list[Account]:
+    return [owner for owner in Account.objects.filter(role=Role.OWNER, active=True) if owner.has_password]
 
 
 def tell_of_token_that_expires(token: ApiToken) -> None:
@@ -69,7 +82,7 @@ def _where(request: HttpRequest) -> dict[str, str]:
     return {"origin": request.META.get("REMOTE_ADDR", ""), "device": request.headers.get("User-Agent", "")[:120]}
 
 
-def _send(template: str, account: Account, facts: dict[str, str]) -> None:
+def _send(template: str, account: Account, facts: Mapping[str, str | list[str]]) -> None:
     try:
         send(template, to=account, when=moment(timezone.now()), **facts)
     except ValidationError:

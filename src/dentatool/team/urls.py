@@ -19,7 +19,7 @@ from dentatool.team import (
     session_pages,
 )
 from dentatool.team.reviews import pages as review_pages
-from dentatool.team.trail import export_pages, proof_pages
+from dentatool.team.trail import export_pages, proof_pages, witnessing
 from dentatool.team.trail import pages as trail_pages
 
 urlpatterns = [
@@ -37,6 +37,7 @@ urlpatterns = [
     path("protokoll/zweck/", trail_pages.purpose, name="trail_purpose"),
     path("protokoll/ausgabe/", export_pages.export, name="trail_export"),
     path("protokoll/pruefpunkt/", export_pages.checkpoint, name="trail_checkpoint"),
+    path("protokoll/pruefpunkt/post/", witnessing.choose, name="trail_checkpoint_mail"),
     path("protokoll/nachweis/<uuid:pk>/", proof_pages.proof, name="trail_proof"),
     path("protokoll/pruefprogramm/", proof_pages.verifier, name="trail_verifier"),
     path("protokoll/ausgabe/stand/", export_pages.ordered, name="trail_exports"),

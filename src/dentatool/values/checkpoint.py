@@ -9,13 +9,14 @@ Tests that try: tests/values/test_checkpoint.py.
 import base64
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+KEPT_WHOLE = timedelta(days=7)
 _SIGNER = "dentatool"
 _ED25519 = b"\x01"  # signature type of C2SP
 _WORDS = ("zeit ", "bis ")
@@ -76,6 +77,14 @@ def open_checkpoint(note: str, public: bytes, tree: UUID) -> Checkpoint:
     if origin != _origin(public, tree) or not between:
         raise CheckpointError("Der Prüfpunkt gehört zu einem anderen Protokoll.")
     return found
+
+
+def is_thinned(checkpoint: Checkpoint, following: Checkpoint, now: datetime) -> bool:
+    """Whether it may be missing: a week old, and the one that follows it in the trail is of the same day (UTC).
+
+    The following one says all that it said, and the leaves between are kept: only the minutes are gone.
+    """
+    return checkpoint.until < now - KEPT_WHOLE and checkpoint.until.date() == following.until.date()
 
 
 def name_of_trail(tree: UUID) -> str:

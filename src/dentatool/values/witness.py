@@ -1,7 +1,8 @@
 """What the trails were, told outside of the database: a file for each, to which lines are only added.
 
 A line holds a signed checkpoint and the leaves that came with it, and names the line before by its hash. So a change
-inside the database is found to the very entry, and a line that was taken out of the file is missed.
+inside the database is found to the very entry, and a line that was taken out of the file is missed. After a week the
+minutes of a day become one line (`thin`): the leaves and the day's last checkpoint stay.
 """
 
 import base64
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import IO
 from uuid import UUID
 
-from dentatool.values.checkpoint import Checkpoint, CheckpointError, open_checkpoint
+from dentatool.values.checkpoint import Checkpoint, CheckpointError, is_thinned, open_checkpoint
 from dentatool.values.merkle import HASH_BYTES, GrowingTree
 
 _TAIL = 8_000  # bytes; the line of a common minute is much shorter, that of the largest batch half a megabyte
@@ -93,17 +94,41 @@ class WitnessFile:
     def append(self, note: str, leaves: bytes) -> None:
         """Add a checkpoint and its leaves; on the disk when this returns."""
         before = self._last_line()
-        told = {
-            "before": hashlib.sha256(before).hexdigest() if before else _FIRST,
-            "checkpoint": note,
-            "leaves": base64.b64encode(leaves).decode(),
-        }
+        told = _line(hashlib.sha256(before).hexdigest() if before else _FIRST, note, leaves)
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         with open(descriptor, "ab") as file:
-            file.write(json.dumps(told).encode() + b"\n")
+            file.write(told + b"\n")
             file.flush()
             os.fsync(file.fileno())
+
+    def thin(self, public: bytes, now: datetime) -> int:
+        """Leave out what may be missing (values/checkpoint.py); its leaves go to the line that follows. How many lines.
+
+        The file is written anew and takes its place when it is whole. One that is not as it was written stays as it is.
+        For the sealer alone, which is the only one that writes. Raises CheckpointError.
+        """
+        lines = [json.loads(line) for line in self.path.read_bytes().split(b"\n")[:-1]]
+        if self.read(public).wrong is not None:
+            raise CheckpointError("Die Zeugendatei ist nicht, wie sie geschrieben wurde.")
+        heads = [open_checkpoint(line["checkpoint"], public, self._tree) for line in lines]
+        kept, leaves, before = bytearray(), b"", _FIRST
+        for number, line in enumerate(lines):
+            leaves += base64.b64decode(line["leaves"])
+            if number + 1 < len(lines) and is_thinned(heads[number], heads[number + 1], now):
+                continue
+            told = _line(before, line["checkpoint"], leaves)
+            kept += told + b"\n"
+            before, leaves = hashlib.sha256(told).hexdigest(), b""
+        fewer = len(lines) - kept.count(b"\n")
+        if fewer:
+            unfinished = self.path.with_suffix(".unfinished")
+            with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(kept)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.rename(self.path)
+        return fewer
 
     def set_aside(self, moment: datetime) -> None:
         """Begin anew: the file keeps its content under another name."""
@@ -163,6 +188,10 @@ class WitnessFile:
             if end < file.seek(0, os.SEEK_END):
                 file.truncate(end)
             return line
+
+
+def _line(before: str, note: str, leaves: bytes) -> bytes:
+    return json.dumps({"before": before, "checkpoint": note, "leaves": base64.b64encode(leaves).decode()}).encode()
 
 
 def _last_whole_line(file: IO[bytes]) -> tuple[bytes | None, int]:

@@ -36,13 +36,10 @@ def keep_heads(setup: Setup) -> Entry:
 
 
 def older_than_told(setup: Setup, link: psycopg.Connection, identities: Sequence[Any]) -> list[Older]:
-    """What `link` lacks of the newest that was told of each trail: in var/witness here, or in the target."""
+    """What `link` lacks of what was told of each trail last, in var/witness here and in the target."""
     public = _public(setup.var)
-    newest = kept_heads(setup, identities)
-    for tree, head in witnessed_heads(setup.var / "witness", public).items():
-        if tree not in newest or newest[tree].at < head.at:
-            newest[tree] = head
-    return older_than(link, newest, public)
+    here = witnessed_heads(setup.var / "witness", public)
+    return older_than(link, [*kept_heads(setup, identities).values(), *here.values()], public)
 
 
 def kept_heads(setup: Setup, identities: Sequence[Any]) -> dict[UUID, Checkpoint]:

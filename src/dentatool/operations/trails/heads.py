@@ -3,7 +3,7 @@
 A database that was set back, by a restore or by somebody who exchanged it, is found before anybody works in it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -35,22 +35,26 @@ class Older:
 def older_than_witnessed(link: psycopg.Connection, var: Path) -> list[Older]:
     """Against var/witness. `link`: a role that reads all laboratories. Files that are not whole are the nightly check's."""
     public = TrailKey.from_file(var / "secrets" / "trail.key").public
-    return older_than(link, witnessed_heads(var / "witness", public), public)
+    return older_than(link, witnessed_heads(var / "witness", public).values(), public)
 
 
-def older_than(link: psycopg.Connection, heads: Mapping[UUID, Checkpoint], public: bytes) -> list[Older]:
-    """Each head must be in the database, with the same root."""
-    if not heads:
+def older_than(link: psycopg.Connection, heads: Iterable[Checkpoint], public: bytes) -> list[Older]:
+    """Each head must be in the database as it was signed. One line for a trail, the one with the most entries."""
+    told = sorted(heads, key=lambda head: head.size)
+    if not told:
         return []
     there = link.execute(
-        "select h.tree, c.signed, (select max(n.size) from public.protection_checkpoint n where n.lab_id = h.tree)"
-        " from unnest(%s::uuid[], %s::bigint[]) h (tree, size)"
+        "select h.place, c.signed, (select max(n.size) from public.protection_checkpoint n where n.lab_id = h.tree)"
+        " from unnest(%s::uuid[], %s::bigint[]) with ordinality h (tree, size, place)"
         " left join public.protection_checkpoint c on c.lab_id = h.tree and c.size = h.size",
-        [list(heads), [head.size for head in heads.values()]],
+        [[head.tree for head in told], [head.size for head in told]],
     ).fetchall()
-    return [
-        Older(tree, newest or 0, heads[tree]) for tree, note, newest in there if not _is_same(note, heads[tree], public)
-    ]
+    found = {}
+    for place, note, newest in sorted(there, key=lambda row: row[0]):
+        head = told[place - 1]
+        if not _is_same(note, head, public):
+            found[head.tree] = Older(head.tree, newest or 0, head)
+    return list(found.values())
 
 
 def told_older(older: Iterable[Older]) -> list[str]:

@@ -141,6 +141,7 @@ WORDS: dict[str, Word] = {
             "trail.exported": "Protokoll ausgegeben",
             "trail.export_fetched": "Ausgabe des Protokolls heruntergeladen",
             "trail.checkpoint_fetched": "Prüfpunkt des Protokolls heruntergeladen",
+            "trail.checkpoint_mailed": "Prüfpunkt des Protokolls per E-Mail verschickt",
             "trail.proof_fetched": "Nachweis aus dem Protokoll herausgegeben",
             "trail.resumed": "Protokoll nach Wiederherstellung weiter versiegelt",
             "trail.expired": "Abgelaufene Protokolleinträge gelöscht",

@@ -19,6 +19,7 @@ from dentatool.team.trail.exporting import exports_of, file_of, order_export
 from dentatool.team.trail.finding import TrailFilter
 from dentatool.team.trail.models import ExportState, TrailExport
 from dentatool.team.trail.pages import reading_of
+from dentatool.team.trail.witnessing import is_wanted
 from dentatool.team.trail.words import people_of_laboratory
 from dentatool.values.checkpoint import CheckpointError
 
@@ -103,6 +104,6 @@ def _ordered(request: HttpRequest) -> dict[str, object]:
 def _seal() -> dict[str, object]:
     """The newest checkpoint, for the eye. One that is not valid is not shown as if it were."""
     try:
-        return {"head": head(), "key": trail_key().public.hex()}
+        return {"head": head(), "key": trail_key().public.hex(), "mailed": is_wanted()}
     except CheckpointError as wrong:
         return {"wrong": str(wrong)}

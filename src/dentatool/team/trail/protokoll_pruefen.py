@@ -184,6 +184,7 @@ class Checkpoint:
     """A signed note: whose trail, how many entries, the root, when."""
 
     def __init__(self, note: str, public: bytes) -> None:
+        note = note.replace("\r\n", "\n").strip() + "\n"  # copied out of a message, perhaps
         text, mark, line = note.rpartition("\n— dentatool ")
         lines = text.splitlines()
         signed = base64.b64decode(line.strip(), validate=True)

@@ -15,7 +15,7 @@ import logging
 import time
 from collections import deque
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import Event
 from uuid import UUID
@@ -38,6 +38,7 @@ EVERY_S = 60.0
 BATCH = 10_000  # entries of one checkpoint
 HALTED = "angehalten"  # kind of the event that says a trail is not sealed any more
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_DAYS = 28  # of each month; each trail is thinned on one of them
 _ONE_SEALER = 0x7365616C  # advisory lock
 _JUMP = timedelta(seconds=1)
 log = logging.getLogger("dentatool.audit")
@@ -65,6 +66,7 @@ class Sealer:
         self._now, self._clock = _BEGINNING, time.monotonic()
         self._broken: set[UUID] = set()
         self._is_first = True
+        self._thinned_on: date | None = None
 
     def run(self, stopping: Event, *, every_s: float = EVERY_S) -> None:
         """A round each minute until told to stop. A database that is away for a while is waited for."""
@@ -96,7 +98,30 @@ class Sealer:
         trails = self._all_trails() if self._is_first else self._unsealed_trails()
         sealed = sum(self._seal(tree) for tree in trails)
         self._is_first = False
+        if self._thinned_on != self._now.date():
+            self._thinned_on = self._now.date()
+            self.thin(self._now.day)
         return sealed
+
+    def thin(self, day: int) -> int:
+        """Of the checkpoints of days that are over for a week leave each day's last; how many went. Each trail once a month.
+
+        First in the database, then outside: killed in between, the check knows that those may be missing there.
+        """
+        thinned = 0
+        for tree in self._all_trails():
+            if tree.int % _DAYS != (day - 1) % _DAYS or tree in self._broken:
+                continue
+            with laboratory(tree), connection.cursor() as cursor:
+                cursor.execute("select protection.thin_checkpoints()")
+                (gone,) = cursor.fetchone()
+            if gone:
+                try:
+                    WitnessFile(self._folder, tree).thin(self._key.public, self._now)
+                except (CheckpointError, OSError, ValueError, KeyError) as reason:
+                    log.warning("the witness of trail %s stays as it is: %s", tree, reason)
+                thinned += gone
+        return thinned
 
     def _tick(self) -> None:
         with connection.cursor() as cursor:

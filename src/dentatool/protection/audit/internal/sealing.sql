@@ -79,9 +79,23 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
     VALUES (gen_random_uuid(), protection.lab(), $1, $2::timestamptz, $3, $4)
 $$;
 
+-- Of each day that is over for a week its last checkpoint stays; how many went. Nothing younger can be deleted by this.
+-- values/checkpoint.py says the same of what was witnessed (`is_thinned`).
+CREATE OR REPLACE FUNCTION protection.thin_checkpoints() RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    WITH gone AS (
+        DELETE FROM public.protection_checkpoint c
+        WHERE c.lab_id = protection.lab() AND c.until < statement_timestamp() - interval '7 days'
+          AND (c.until AT TIME ZONE 'UTC')::date = (
+              SELECT (n.until AT TIME ZONE 'UTC')::date FROM public.protection_checkpoint n
+              WHERE n.lab_id = c.lab_id AND n.size > c.size ORDER BY n.size LIMIT 1)
+        RETURNING 1)
+    SELECT count(*) FROM gone
+$$;
+
 REVOKE ALL ON FUNCTION protection.entry_text(protection_entry), protection.platform_event_text(protection_platformevent),
-    protection.seal_entries(bigint, text, integer), protection.keep_checkpoint(bigint, text, text, bytea)
-    FROM PUBLIC;
+    protection.seal_entries(bigint, text, integer), protection.keep_checkpoint(bigint, text, text, bytea),
+    protection.thin_checkpoints() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION protection.entry_text(protection_entry) TO dentatool_app;
 GRANT EXECUTE ON FUNCTION protection.seal_entries(bigint, text, integer),
-    protection.keep_checkpoint(bigint, text, text, bytea) TO dentatool_worker;
+    protection.keep_checkpoint(bigint, text, text, bytea), protection.thin_checkpoints() TO dentatool_worker;

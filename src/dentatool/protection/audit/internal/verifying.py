@@ -16,7 +16,7 @@ from dentatool.protection.audit.internal.sealer import PLATFORM, SLACK
 from dentatool.protection.audit.retention import kept_days
 from dentatool.protection.audit.vocabulary import WORDS
 from dentatool.protection.tenancy import current
-from dentatool.values.checkpoint import Checkpoint, CheckpointError, open_checkpoint
+from dentatool.values.checkpoint import Checkpoint, CheckpointError, is_thinned, open_checkpoint
 from dentatool.values.merkle import GrowingTree
 from dentatool.values.trail_leaf import hash_of_leaf
 from dentatool.values.witness import Witnessed, WitnessFile
@@ -106,13 +106,21 @@ class _Check:
                 self._found(before, f"Der Prüfpunkt bei {kept.size} Einträgen ist nicht der, der bezeugt ist.")
             self._opened[kept.size], self._peaks[kept.size] = found, bytes(kept.peaks)
             before = kept.size
-        for size in sorted(self._witness.notes):
+        for size in self._not_thinned():
             if size not in self._opened:
                 self._found(self._start_of(size), f"Der bezeugte Prüfpunkt bei {size} Einträgen fehlt oder gilt nicht.")
         if self._opened and not self._witness.notes and not self._witness.wrong:
             self._found(0, "Die Zeugendatei fehlt. Ohne sie ist nicht zu sehen, ob das Ende des Protokolls fehlt.")
         newest = [*(self._opened[size] for size in (max(self._opened, default=0),) if size), self._witness.last]
         self.report.last = max((each for each in newest if each), key=lambda each: each.size, default=None)
+
+    def _not_thinned(self) -> Iterator[int]:
+        """The sizes that were witnessed and must be in the database still."""
+        now, sizes = datetime.now(UTC), sorted(self._witness.notes)
+        heads = [open_checkpoint(self._witness.notes[size], self._public, self._tree) for size in sizes]
+        for size, head, following in zip(sizes, heads, [*heads[1:], None], strict=True):
+            if following is None or not is_thinned(head, following, now):
+                yield size
 
     def leaves(self) -> None:
         """Each number has its leaf, each leaf its entry, and together they have the roots that were signed."""
