@@ -21,18 +21,17 @@ from dentatool.team.notices import send_checkpoint
 
 EVERY = timedelta(days=7)
 _EARLY = timedelta(hours=12)  # a night is not always at the same minute
-_MAILED = "trail.checkpoint_mailed"
 
 
 def mail_checkpoint_when_due() -> None:
     """In the pass of a laboratory. Nothing before the first seal, nor where nobody wants it or has an address."""
     if not is_wanted() or (note := checkpoint_note()) is None:
         return
-    last = Entry.objects.filter(what=_MAILED).order_by("-at").values_list("at", flat=True).first()
+    last = Entry.objects.filter(what="trail.checkpoint_mailed").order_by("-at").values_list("at", flat=True).first()
     if last is not None and timezone.now() - last < EVERY - _EARLY:
         return
     if owners := send_checkpoint(note):
-        record_event(_MAILED, count=owners, sha256=sha256(note.encode()).hexdigest())
+        record_event("trail.checkpoint_mailed", count=owners, sha256=sha256(note.encode()).hexdigest())
 
 
 def is_wanted() -> bool:
