@@ -96,7 +96,7 @@ def _older_than_witnessed(restored: "Cluster", options: argparse.Namespace) -> l
     from dentatool.operations.backup import BackupError  # noqa: PLC0415
     from dentatool.operations.backup.sealing import read_identities  # noqa: PLC0415
     from dentatool.operations.backup.setup import setup_of  # noqa: PLC0415
-    from dentatool.operations.backup.witnessed import older_than_told  # noqa: PLC0415
+    from dentatool.operations.backup.witnessed import older_than_told, told_here  # noqa: PLC0415
     from dentatool.operations.cluster.server import SUPERUSER  # noqa: PLC0415
     from dentatool.operations.secrets import superuser_password  # noqa: PLC0415
     from dentatool.operations.trails.heads import told_older  # noqa: PLC0415
@@ -106,7 +106,8 @@ def _older_than_witnessed(restored: "Cluster", options: argparse.Namespace) -> l
     try:
         with psycopg.connect(restored.dsn(SUPERUSER, superuser_password(var), name), autocommit=True) as link:
             identities, _instance = read_identities(options.identity)
-            return told_older(older_than_told(setup_of(var, options.target), link, identities))
+            setup = setup_of(var, options.target)
+            return told_older(older_than_told(setup, link, identities, told_here(setup)))
     except (BackupError, psycopg.Error) as error:  # restored it is all the same
         return [f"! ACHTUNG: Ob diese Datenbank älter ist als bezeugt, war nicht zu prüfen: {str(error).strip()}"]
 

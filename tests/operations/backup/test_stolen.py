@@ -67,7 +67,10 @@ def planted(installation: Installation) -> dict[str, list[str]]:
     lab, password = made.split()[2], re.findall(r"Passwort (\S+)", made)[0]
     done = subprocess.run(
         [sys.executable, "-c", _PLANT], input=json.dumps([lab, list(people()), CONTROL]),
-        env={**installation.run.environment, "DENTATOOL_SMTP_URL": f"smtps://labor:{SMTP_PASSWORD}@localhost:9", "DENTATOOL_MAIL_FROM": "dienst@labor.example"},
+        env={
+            **installation.run.environment, "DENTATOOL_MAIL_FROM": "dienst@labor.example",
+            "DENTATOOL_SMTP_URL": f"smtps://labor:{SMTP_PASSWORD}@localhost:9",
+        },
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]

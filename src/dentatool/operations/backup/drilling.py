@@ -21,7 +21,7 @@ from psycopg import sql
 from dentatool.operations.backup import BackupError
 from dentatool.operations.backup.restoring import Wanted, restore
 from dentatool.operations.backup.setup import Setup
-from dentatool.operations.backup.witnessed import older_than_told
+from dentatool.operations.backup.witnessed import older_than_told, told_here
 from dentatool.operations.cluster import Cluster
 from dentatool.operations.cluster.places import PORT, Places
 from dentatool.operations.cluster.server import SUPERUSER
@@ -71,6 +71,7 @@ def drill(
     told, wrong = "", list[str]()
     try:
         point = f"drill-{begun:%Y%m%d%H%M%S}"
+        here = told_here(setup)
         expected = _summary_at(living, point)
         _await_archived(living)
         with scratch(setup.var, "drill") as folder:
@@ -78,7 +79,7 @@ def drill(
             try:
                 with psycopg.connect(restored.dsn(SUPERUSER, password, name), autocommit=True) as link:
                     found = _summary(link)
-                    older = older_than_told(setup, link, identities)
+                    older = older_than_told(setup, link, identities, here)
                 told, wrong = open_samples(restored)
                 wrong += [f"Älter als bezeugt: {each}" for each in older]
             finally:

@@ -6,7 +6,7 @@ bytes a laboratory, however long its trail.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -35,11 +35,16 @@ def keep_heads(setup: Setup) -> Entry:
     return setup.chain.write(fill, lambda: (HEADS, {"trails": len(notes)}))
 
 
-def older_than_told(setup: Setup, link: psycopg.Connection, identities: Sequence[Any]) -> list[Older]:
-    """What `link` lacks of what was told of each trail last, in var/witness here and in the target."""
-    public = _public(setup.var)
-    here = witnessed_heads(setup.var / "witness", public)
-    return older_than(link, [*kept_heads(setup, identities).values(), *here.values()], public)
+def older_than_told(
+    setup: Setup, link: psycopg.Connection, identities: Sequence[Any], here: Iterable[Checkpoint]
+) -> list[Older]:
+    """What `link` lacks of what was told of each trail last: `here` (told_here), and in the target."""
+    return older_than(link, [*kept_heads(setup, identities).values(), *here], _public(setup.var))
+
+
+def told_here(setup: Setup) -> list[Checkpoint]:
+    """What var/witness says now. Sealing goes on, so a drill asks before it begins."""
+    return list(witnessed_heads(setup.var / "witness", _public(setup.var)).values())
 
 
 def kept_heads(setup: Setup, identities: Sequence[Any]) -> dict[UUID, Checkpoint]:
