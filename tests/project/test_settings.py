@@ -16,6 +16,8 @@ import pytest
         ("DENTATOOL_TRUSTED_PROXIES", "nginx", "'nginx' ist kein Netz"),
         ("DENTATOOL_TRUSTED_PROXIES", "10.0.0.5,0.0.0.0/0", "viel zu groß"),
         ("DENTATOOL_ALERT_TO", "clara@betreiber.example,emil", "'emil' ist keine E-Mail-Adresse"),
+        ("DENTATOOL_METRICS_FROM", "0.0.0.0/0", "viel zu groß"),
+        ("DENTATOOL_ALERT_WEBHOOK_URL", "http://wacht.example/hier", "muss mit https:// beginnen"),
         ("DENTATOOL_HEARTBEAT_URL", "http://wacht.example/ping", "muss mit https:// beginnen"),
         ("DENTATOOL_PUBLISHED_PASSWORDS", "/nirgends/pwned.txt", "lässt sich nicht lesen"),
     ],

@@ -157,11 +157,16 @@ try:
         validate_email(address)
 except ValidationError:
     sys.exit(f"DENTATOOL_ALERT_TO: {address!r} ist keine E-Mail-Adresse.")
-try:
-    if url := env.str("DENTATOOL_HEARTBEAT_URL", ""):
-        checked(url, DENTATOOL_PRIVATE_HOSTS)
-except Blocked as unusable:
-    sys.exit(f"DENTATOOL_HEARTBEAT_URL: {unusable}")
+for name in ("DENTATOOL_HEARTBEAT_URL", "DENTATOOL_ALERT_WEBHOOK_URL"):
+    try:
+        if url := env.str(name, ""):
+            checked(url, DENTATOOL_PRIVATE_HOSTS)
+    except Blocked as unusable:
+        sys.exit(f"{name}: {unusable}")
+if url and len(env.str("DENTATOOL_ALERT_WEBHOOK_SECRET", "")) < 32:
+    sys.exit(
+        "DENTATOOL_ALERT_WEBHOOK_SECRET muss mindestens 32 Zeichen haben: Damit wird unterschrieben, was gemeldet wird."
+    )
 
 # Passwords that were published (protection/published): a file that no new password may be in.
 DENTATOOL_PUBLISHED_PASSWORDS = env.str("DENTATOOL_PUBLISHED_PASSWORDS", "")

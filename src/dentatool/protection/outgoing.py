@@ -62,11 +62,12 @@ def fetch(
     address: str,
     *,
     form: Mapping[str, str] | None = None,
+    body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
     largest: int | None = None,
     deadline_s: float | None = None,
 ) -> Answer:
-    """Ask an address, by POST when there is a form. Raises Blocked or Unanswered.
+    """Ask an address, by POST when there is a form or a body. Raises Blocked or Unanswered.
 
     `largest` (bytes) and `deadline_s` are for what the operator has fetched in the background, never for a request.
     """
@@ -75,16 +76,15 @@ def fetch(
     host, port = str(parts.hostname), parts.port or HTTPS
     link = _CheckedConnection(host, port, _resolved(host, port))
     sent = {"Accept": "application/json", "User-Agent": "DentaTool", **(headers or {})}
-    body = None
     if form is not None:
-        body, sent["Content-Type"] = urlencode(form), "application/x-www-form-urlencoded"
+        body, sent["Content-Type"] = urlencode(form).encode(), "application/x-www-form-urlencoded"
     ending = time.monotonic() + deadline_s
     hang_up = Timer(deadline_s, _cut, [link])
     hang_up.daemon = True
     hang_up.start()
     try:
         path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-        link.request("GET" if form is None else "POST", path, body, sent)
+        link.request("GET" if body is None else "POST", path, body, sent)
         answer = link.getresponse()
         read = answer.read(largest + 1)
     except (OSError, http.client.HTTPException, ValueError) as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from dentatool.protection.outgoing import Blocked, Unanswered, fetch
 
 STANDS_STILL = timedelta(minutes=4)
-_TO, _ELSEWHERE = "DENTATOOL_ALERT_TO", "DENTATOOL_HEARTBEAT_URL"
+_TO, _ELSEWHERE, _HOOK = "DENTATOOL_ALERT_TO", "DENTATOOL_HEARTBEAT_URL", "DENTATOOL_ALERT_WEBHOOK_URL"
 
 
 def recipients() -> list[str]:
@@ -18,7 +18,7 @@ def recipients() -> list[str]:
 
 def is_wanted() -> bool:
     """Whether anybody would hear of a fault."""
-    return bool(recipients() or os.environ.get(_ELSEWHERE))
+    return bool(recipients() or os.environ.get(_ELSEWHERE) or os.environ.get(_HOOK))
 
 
 def last_look(var: Path) -> datetime | None:

@@ -14,6 +14,7 @@ from django.db import Error, connection
 
 from dentatool.kit.post_office import PostOfficeError, compose, own_post_office
 from dentatool.operations.finding import WRONG, Finding
+from dentatool.operations.monitoring import webhook
 from dentatool.operations.monitoring.alerts import CANNOT_LOOK, Alert, Alerts
 from dentatool.operations.monitoring.heartbeat import STANDS_STILL, beat, is_wanted, last_look, recipients
 from dentatool.operations.monitoring.journal import Happening
@@ -90,15 +91,31 @@ def look(alerts: Alerts, examine: Callable[[], list[Finding]], say: Callable[[st
     now = datetime.now(UTC)
     known = alerts.look(findings, now)
     news = [alert for alert in known if alert.is_over or alert.is_due(now)]
-    told = not news or _mail(news, known, say) or not is_wanted()
+    told = not news or _mail(news, known, say) or (not recipients() and (webhook.is_wanted() or not is_wanted()))
+    is_through = _tell_elsewhere(alerts.var, known, news, now, say)
     if news and told:
         alerts.tell(news, now)
     try:
         alerts.hand_on(_record)
     except Error:  # when the database is there again
         connection.close()
-    beat(alerts.var, say, silent=not told)
+    beat(alerts.var, say, silent=not told or not (is_through or recipients()))
     return any(alert.is_unsettled for alert in known)
+
+
+def _tell_elsewhere(
+    var: Path, known: list[Alert], news: list[Alert], now: datetime, say: Callable[[str], None]
+) -> bool:
+    """By webhook, after mail. Whether nothing waits; what goes wrong here is said, and changes nothing else."""
+    if not webhook.is_wanted():
+        return True
+    outbox = webhook.Outbox(var)
+    try:
+        outbox.announce(known, news, now, lambda what: f"{RUNBOOK}, „{section(what)}“")
+        return outbox.deliver(say)
+    except Exception as failure:
+        say(f"Webhook nicht zugestellt ({type(failure).__name__}).")
+        return False
 
 
 def _record(happening: Happening) -> None:
@@ -122,7 +139,8 @@ def guard(var: Path, stopping: Event, say: Callable[[str], None], every_s: float
             continue
         subject = "Störung: Die Überwachung steht still" if still else "Behoben: Die Überwachung läuft wieder"
         lines = [f"Letztes Lebenszeichen: {_spoken(seen)}.", f"Was zu tun ist: {RUNBOOK}, „Überwachung“."]
-        if _post(subject, lines, say):
+        was_heard = webhook.is_wanted() and webhook.announce_now("Überwachung", f"{subject}. {lines[0]}")
+        if _post(subject, lines, say) or was_heard:
             is_told = still
 
 
