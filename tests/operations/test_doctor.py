@@ -1,6 +1,8 @@
 """Each finding of the doctor is shown to turn: the protection is broken, found, and mended."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +163,21 @@ def test_an_open_key_file_is_found(var: Path) -> None:
     finally:
         key.chmod(0o600)
     assert _status(var, "Datei keys/root.key") == GOOD
+
+
+def test_the_doctor_needs_nothing_that_is_set_up_to_be_called() -> None:
+    """He looks at what is broken: his module must not load models, which need a database's settings."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("DENTATOOL_", "DJANGO_"))}
+    clean["PYTHONPATH"] = os.pathsep.join(sys.path)
+    done = subprocess.run(
+        [sys.executable, "-c", "import dentatool.operations.doctor"],
+        env=clean,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr[-500:]
 
 
 def test_an_installation_that_was_never_started_says_how_to_start_it(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from django.conf import settings
 from dentatool.operations.environment import connect
 from dentatool.operations.finding import GOOD, WARNING, WRONG, Finding
 from dentatool.operations.monitoring.errors import told_of_errors
-from dentatool.operations.monitoring.rules import suspicions
 
 HANGS_S = 900.0  # between two signs of life a worker does one job; the longest takes minutes
 LATE_S, TOO_LATE_S = 300.0, 900.0  # a due job
@@ -33,6 +32,8 @@ _LOG = "Das Protokoll des Prozesses nennt Aufgabe und Fehlerart; danach noch ein
 
 def background(database: Mapping[str, Any]) -> Iterator[Finding]:
     """Four lines, and one for each rule over the trail that applies. Of all laboratories together, and of none by name."""
+    from dentatool.operations.monitoring.rules import suspicions  # noqa: PLC0415  (models can be loaded now)
+
     yield _worker()
     with connect(database, "backup") as link:  # the only role that sees all laboratories
         due, oldest_s, failed = link.execute(_JOBS).fetchone() or (0, 0.0, 0)
