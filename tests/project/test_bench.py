@@ -117,4 +117,8 @@ def test_the_bench_measures_everything_it_lists() -> None:
     assert 0 <= sealing["lag_p50_s"] <= sealing["lag_max_s"] < sealing["seconds"] + 2
     assert sealing["orders"] >= 6 and sealing["entries"] > sealing["orders"] and sealing["backlog_per_s"] > 0
     assert sealing["alone_ms"] > 0 and sealing["beside_ms"] > 0
+    backup = found["backup"]
+    assert backup["megabytes"] > 10 and min(backup.values()) > 0
+    assert backup["backup_ratio"] == pytest.approx(backup["basebackup_mb_per_s"] / backup["backup_mb_per_s"])
+    assert backup["restore_ratio"] == pytest.approx(backup["pg_restore_mb_per_s"] / backup["restore_mb_per_s"])
     assert {each["address"] for each in found["plans"]} >= {"/auftraege/", "/patienten/", "/rechnungen/"}

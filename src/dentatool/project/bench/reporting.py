@@ -53,6 +53,13 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         f"{sealing['beside_ms']:.1f} ms (p95 {sealing['beside_p95_ms']:.1f}); Rückstand von {sealing['backlog']} Einträgen "
         f"mit {sealing['backlog_per_s']:.0f} je Sekunde versiegelt"
     )
+    backup = found["backup"]
+    yield (
+        f"Sichern, {backup['megabytes']:.0f} MB: {backup['backup_mb_per_s']:.0f} MB/s verschlüsselt gegen"
+        f" {backup['basebackup_mb_per_s']:.0f} mit pg_basebackup (Zeit mal {backup['backup_ratio']:.2f}), pg_dump"
+        f" {backup['dump_mb_per_s']:.0f}; wiederherstellen, geprüft: {backup['restore_mb_per_s']:.0f} MB/s gegen"
+        f" {backup['pg_restore_mb_per_s']:.0f} mit pg_restore (Zeit mal {backup['restore_ratio']:.2f})"
+    )
     yield ""
     yield from plan_lines(found["plans"])
 

@@ -15,6 +15,7 @@ from uuid import UUID
 import psycopg
 
 from dentatool.project.bench import load, plain
+from dentatool.project.bench.backups import backup_speed
 from dentatool.project.bench.browsing import Program, Visitor, send
 from dentatool.project.bench.capture import capture
 from dentatool.project.bench.client import Request
@@ -70,6 +71,9 @@ def run(sizes: Sizes, *, quiet: bool) -> dict[str, Any]:
             facts["sealing"] = sealing_under_load(scene, link, bench.write_orders, sizes.sealing_s)
         (version,) = link.execute("show server_version").fetchone() or ("?",)
         link.close()
+        with told("Sichern und wiederherstellen"):
+            scene.stop_server()
+            facts["backup"] = backup_speed(scene)  # last: another server, and everything once more on the disk
         return {
             "date": f"{begun:%Y-%m-%d %H:%M}",
             "seconds": time.time() - begun.timestamp(),
