@@ -146,6 +146,8 @@ def _status(options: argparse.Namespace) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     from dentatool.operations.backup.chain import BACKUPS, FULL  # noqa: PLC0415
+    from dentatool.operations.backup.memory import spoken  # noqa: PLC0415
+    from dentatool.operations.backup.planning import spans  # noqa: PLC0415
 
     setup, _places = _here()
     entries = setup.chain.entries()
@@ -153,8 +155,11 @@ def _list(options: argparse.Namespace) -> int:
         if entry.kind in BACKUPS:
             ended = datetime.fromisoformat(entry.facts["ended_at"]).astimezone()
             kind = "voll     " if entry.kind == FULL else "aufbauend"
-            say(f"{ended:%d.%m.%Y %H:%M:%S}  {kind}  {entry.size / 1e6:10.1f} MB  {entry.file}")
+            age = spoken(datetime.now(UTC) - ended)
+            say(f"{ended:%d.%m.%Y %H:%M:%S}  vor {age:>8}  {kind}  {entry.size / 1e6:10.1f} MB  {entry.file}")
     say(f"{len(entries)} Dateien im Ziel, {sum(entry.size for entry in entries) / 1e6:.1f} MB")
+    for line in spans(entries):
+        say(line)
     return 0
 
 

@@ -27,6 +27,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--lab", type=UUID, action=_OneLaboratory, metavar="KENNUNG", help="nur, was dieses Labor seitdem gelöscht hat"
     )
+    parser.add_argument(
+        "--changed", action="store_true", help="mit --lab: auch zurücksetzen, was seitdem geändert wurde"
+    )
     parser.add_argument("--yes", action="store_true", help="mit --lab: zurückholen statt nur zeigen")
     parser.add_argument(
         "--as-then",
@@ -121,7 +124,8 @@ def _laboratory(options: argparse.Namespace, to: datetime | None) -> int:
 
     from dentatool.kit.jobs import all_laboratories  # noqa: PLC0415
     from dentatool.operations.backup.drilling import scratch  # noqa: PLC0415
-    from dentatool.operations.backup.one_laboratory import bring_back, german_name, missing_rows  # noqa: PLC0415
+    from dentatool.operations.backup.one_laboratory import bring_back, missing_rows, rows_changed  # noqa: PLC0415
+    from dentatool.operations.backup.rows import german_name  # noqa: PLC0415
     from dentatool.operations.cluster.server import SUPERUSER  # noqa: PLC0415
     from dentatool.operations.secrets import superuser_password  # noqa: PLC0415
 
@@ -137,14 +141,18 @@ def _laboratory(options: argparse.Namespace, to: datetime | None) -> int:
                 missing = missing_rows(source, options.lab)
                 for table, ids in missing.items():
                     say(f"  {len(ids):6} {german_name(table)}")
-                if not missing:
+                changed = rows_changed(source, options.lab)
+                for table, ids in changed.items():
+                    left = "wieder wie damals" if options.changed else "geändert, bleiben (zurück nur mit --changed)"
+                    say(f"  {len(ids):6} {german_name(table)}: {left}")
+                changed = changed if options.changed else {}
+                if not missing and not changed:
                     say("Seitdem wurde nichts gelöscht.")
                 elif options.yes:
-                    say(
-                        f"Zurückgeholt: {bring_back(source, options.lab, missing, to)} Zeilen. Alles andere blieb, wie es ist."
-                    )
+                    count = bring_back(source, options.lab, missing, to, changed)
+                    say(f"Zurückgeholt: {count} Zeilen. Alles andere blieb, wie es ist.")
                 else:
-                    say("Das fehlt heute und wäre wieder da. Zum Zurückholen dasselbe noch einmal mit --yes.")
+                    say("Das wäre wieder wie damals. Zum Zurückholen dasselbe noch einmal mit --yes.")
         finally:
             restored.stop()
     return 0

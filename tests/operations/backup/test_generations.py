@@ -1,12 +1,13 @@
 """A year of nights: what is due, what is kept, and that whatever is kept can be restored."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from dentatool.operations.backup.chain import BACKUPS, FULL, INCREMENTAL, WAL, Entry
 from dentatool.operations.backup.generations import DAYS, ended, last_night, may_go, next_kind
-from dentatool.operations.backup.planning import NotRestorable, plan
+from dentatool.operations.backup.planning import NotRestorable, plan, spans
 
 BEGIN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -93,3 +94,20 @@ def test_half_past_two_is_german_time_also_when_the_clock_changes() -> None:
     assert last_night(datetime(2026, 7, 1, 0, 31, tzinfo=UTC)) == datetime(2026, 7, 1, 0, 30, tzinfo=UTC)
     assert last_night(datetime(2026, 7, 1, 0, 29, tzinfo=UTC)) == datetime(2026, 6, 30, 0, 30, tzinfo=UTC)
     assert last_night(datetime(2026, 12, 1, 1, 31, tzinfo=UTC)) == datetime(2026, 12, 1, 1, 30, tzinfo=UTC)
+
+
+def test_the_list_tells_which_moments_come_back(after_a_year) -> None:
+    """Seven days and a bit as one span; before that a short one for each full backup that is kept."""
+    year, end = after_a_year
+
+    told = spans(year.entries)
+
+    full = [entry for entry in year.entries if entry.kind == FULL]
+    assert 12 <= len(told) <= len(full)
+    first, last = told[-1].removeprefix("Wiederherstellbar: ").removesuffix(", jede Minute").split(" bis ")
+    began, reached = (
+        datetime.strptime(each, "%d.%m.%Y %H:%M:%S").replace(tzinfo=ZoneInfo("Europe/Berlin")) for each in (first, last)
+    )
+    assert began <= end - timedelta(days=7) and reached > end - timedelta(hours=7)
+    assert plan(year.entries, began).reach >= began and plan(year.entries, reached).reach >= reached
+    assert spans([]) == []

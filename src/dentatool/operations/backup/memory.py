@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from dentatool.operations.backup.sealing import DRILL
 from dentatool.operations.backup.setup import is_pending, is_wanted, memory_of
 from dentatool.operations.secrets import write_secret
 
@@ -67,6 +68,12 @@ def state(var: Path) -> State:
         return State(False, f"zuletzt vor {spoken(checked)} geprüft", "dentatool backup verify")
     if drilled is not None and not known["drill"]["passed"]:
         return State(False, "die letzte Probe der Wiederherstellung ist gescheitert", "dentatool backup drill")
+    if drilled is not None and drilled > OLDEST and (var / "backup" / DRILL).exists():
+        return State(
+            False,
+            f"die nächtliche Probe bleibt aus, zuletzt vor {spoken(drilled)}",
+            "dentatool backup drill; läuft „make run“?",
+        )
     told = f"die letzte ist {spoken(made)} alt, geprüft vor {spoken(checked)}"
     if drilled is None or drilled > DRILLED_WITHIN:
         when = "nie" if drilled is None else f"vor {spoken(drilled)}"

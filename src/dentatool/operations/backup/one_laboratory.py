@@ -2,7 +2,8 @@
 
 Promise: one transaction under that laboratory's own pass, in the app's rights: row-level security lets no row of another
 laboratory in or out, foreign keys must hold, and each row that comes back has an entry in the trail like any new row,
-with one more that says from when and how many. What was changed or added since stays as it is.
+with one more that says from when and how many. What was added since stays as it is, and what was changed unless its setting back is
+asked for (changed_rows.py).
 Not brought back: accounts, sessions and rights, the trail, jobs and mail. What nobody can delete (issued documents) is not
 missing either.
 How it could be broken: two versions of the program with different columns; refused.
@@ -12,24 +13,22 @@ Needs Django in the worker's role, connected to the living database.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
-from graphlib import TopologicalSorter
 from uuid import UUID
 
 import psycopg
 from django.apps import apps
-from django.db import IntegrityError, connection, models
-from django.db.backends.utils import CursorWrapper
+from django.db import IntegrityError, connection
 from psycopg import sql
 
 from dentatool.operations.backup import BackupError
+from dentatool.operations.backup.changed_rows import changed_rows, set_back
+from dentatool.operations.backup.rows import columns_of, german_name, in_order, rows_of
 from dentatool.protection.audit import record_event
 from dentatool.protection.key_status import RootKeyError, unwrap
-from dentatool.protection.tenancy import Record, laboratory
+from dentatool.protection.tenancy import laboratory
 
-# Accounts, rights and the trail say what is; jobs, mail and drafts what was to be done then. Neither is business data.
-_NOT_OF = ("protection", "kit")
 _AT_ONCE = 500
 
 
@@ -37,7 +36,7 @@ def missing_rows(source: psycopg.Connection, lab_id: UUID) -> dict[str, list[UUI
     """By table, in an order in which they can be inserted; tables without a missing row are left out."""
     found = {}
     with laboratory(lab_id), connection.cursor() as living:
-        for model in _in_order():
+        for model in in_order():
             table = model._meta.db_table
             then = {row[0] for row in source.execute(_ids(table), [lab_id])}
             living.execute(sql.SQL("select id from {}").format(sql.Identifier(table)))
@@ -46,25 +45,35 @@ def missing_rows(source: psycopg.Connection, lab_id: UUID) -> dict[str, list[UUI
     return found
 
 
+def rows_changed(source: psycopg.Connection, lab_id: UUID) -> dict[str, list[UUID]]:
+    """By table, what was there and is another now; it stays unless `bring_back` is given it."""
+    with laboratory(lab_id):
+        return changed_rows(source, lab_id)
+
+
 def bring_back(
     source: psycopg.Connection, lab_id: UUID, missing: dict[str, list[UUID]], until: datetime,
-    tell: Callable[[str], None] = lambda _: None,
+    changed: dict[str, list[UUID]] | None = None, tell: Callable[[str], None] = lambda _: None,
 ) -> int:  # fmt: skip
-    """All of them or none. A row that cannot come back (its number was given away since) undoes everything."""
+    """All of them or none. A row that cannot come back (its number was given away since) undoes everything.
+
+    `changed`: rows that are set back to what they were as well.
+    """
     count = 0
     with laboratory(lab_id), connection.cursor() as living:
         _bring_back_keys(source, lab_id)
         for table, ids in missing.items():
-            columns = _columns(source, living, table)
+            columns = columns_of(source, living, table)
             for begin in range(0, len(ids), _AT_ONCE):
                 some = ids[begin : begin + _AT_ONCE]
-                rows = source.execute(_rows(table), [lab_id, some]).fetchall()
+                rows = source.execute(rows_of(table), [lab_id, some]).fetchall()
                 try:
                     living.execute(_insert(table, columns), [json.dumps([row for (row,) in rows])])
                 except IntegrityError as error:
                     raise _cannot(table, error) from error
                 count += len(some)
             tell(f"  {table}: {len(ids)}")
+        count += set_back(source, lab_id, changed or {})
         record_event("restore_done", until=until.isoformat(), count=count)
     return count
 
@@ -88,39 +97,8 @@ def _bring_back_keys(source: psycopg.Connection, lab_id: UUID) -> None:
         record_event("crypt_key_event", kind=kind, version=version, result="aus einer Sicherung zurückgeholt")
 
 
-def german_name(table: str) -> str:
-    """What people call the rows of a table."""
-    model = next(model for model in _records() if model._meta.db_table == table)
-    return str(model._meta.verbose_name_plural)
-
-
-def _records() -> Iterable[type[models.Model]]:
-    return (model for model in apps.get_models() if issubclass(model, Record) and model._meta.app_label not in _NOT_OF)
-
-
-def _in_order() -> list[type[models.Model]]:
-    """What is referred to before what refers to it."""
-    records = list(_records())
-    graph = {
-        model: {
-            each.related_model
-            for each in model._meta.concrete_fields
-            if isinstance(each, models.ForeignKey) and each.related_model in records and each.related_model is not model
-        }
-        for model in records
-    }
-    return list(TopologicalSorter(graph).static_order())  # type: ignore[arg-type]
-
-
 def _ids(table: str) -> sql.Composed:
     return sql.SQL("select id from {} where lab_id = %s").format(sql.Identifier(table))
-
-
-def _rows(table: str) -> sql.Composed:
-    """In the order in which they came into being: one that refers to another of its table comes after it."""
-    return sql.SQL("select to_jsonb(t) from {} t where lab_id = %s and id = any(%s) order by id").format(
-        sql.Identifier(table)
-    )
 
 
 def _insert(table: str, columns: list[str]) -> sql.Composed:
@@ -128,24 +106,6 @@ def _insert(table: str, columns: list[str]) -> sql.Composed:
     return sql.SQL("insert into {0} ({1}) select {1} from jsonb_populate_recordset(null::{0}, %s::jsonb)").format(
         sql.Identifier(table), named
     )
-
-
-_COLUMNS = (
-    "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped"
-    " and attgenerated = '' order by attname"
-)
-
-
-def _columns(source: psycopg.Connection, living: CursorWrapper, table: str) -> list[str]:
-    then = [name for (name,) in source.execute(_COLUMNS, [table])]
-    living.execute(_COLUMNS, [table])
-    now = [name for (name,) in living.fetchall()]
-    if then != now:
-        raise BackupError(
-            f"Die Tabelle {table} hat heute andere Spalten als damals. Spielen Sie das Ganze mit --into ein und übertragen Sie"
-            " von Hand."
-        )
-    return now
 
 
 def _cannot(table: str, error: IntegrityError) -> BackupError:

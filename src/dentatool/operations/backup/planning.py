@@ -31,10 +31,7 @@ class Plan:
 def plan(entries: Sequence[Entry], to: datetime | None) -> Plan:
     """For this moment, or for the newest there is; NotRestorable instead of something else than was asked for."""
     made = {entry.number: entry for entry in entries if entry.kind in BACKUPS}
-    segments: dict[int, list[Entry]] = {}
-    for entry in entries:
-        if entry.position is not None:
-            segments.setdefault(entry.position, []).append(entry)
+    segments = _segments(entries)
     others = [entry for entry in entries if entry.kind == WAL and entry.facts["name"].endswith(".history")]
     whole = {number: found for number in made if (found := _from(made, segments, number)) is not None}
     if not whole:
@@ -51,6 +48,34 @@ def plan(entries: Sequence[Entry], to: datetime | None) -> Plan:
     if not reaching:
         raise NotRestorable(f"{_said(to)} ist nicht wiederherstellbar. {_nearest(whole, to)}")
     return _cut(max(reaching, key=lambda found: found.backups[-1].number), others, to)
+
+
+def spans(entries: Sequence[Entry]) -> list[str]:
+    """Which moments can be brought back, told: to the minute from when to when, and single ones before."""
+    made = {entry.number: entry for entry in entries if entry.kind in BACKUPS}
+    segments = _segments(entries)
+    found = sorted(
+        (ended(plan_.backups[-1]), plan_.reach)
+        for number in made
+        if (plan_ := _from(made, segments, number)) is not None
+    )
+    told, joined = list[str](), list[tuple[datetime, datetime]]()
+    for begin, end in found:
+        if joined and begin <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((begin, end))
+    for begin, end in joined:
+        told.append(f"Wiederherstellbar: {_said(begin, up=True)} bis {_said(end)}, jede Minute")
+    return told
+
+
+def _segments(entries: Sequence[Entry]) -> dict[int, list[Entry]]:
+    segments: dict[int, list[Entry]] = {}
+    for entry in entries:
+        if entry.position is not None:
+            segments.setdefault(entry.position, []).append(entry)
+    return segments
 
 
 def _from(made: Mapping[int, Entry], segments: Mapping[int, list[Entry]], number: int) -> Plan | None:
