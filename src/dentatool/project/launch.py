@@ -26,6 +26,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """`--no-demo` for an installation that begins empty."""
     parser.add_argument("--no-demo", action="store_true", help="ohne Demolabore (in production immer)")
     parser.add_argument(
+        "--set-up-only", action="store_true", help="nur einrichten oder aktualisieren, nichts bereitstellen; dann beenden"
+    )
+    parser.add_argument(
         "--adopt", action="store_true", help="Datenbank übernehmen, deren eigene Schlüssel verloren sind"
     )
 
@@ -37,19 +40,23 @@ def call(options: argparse.Namespace) -> int:
     check_folder(instance.var)
     with hold_lock(instance.var) as after_kill:
         check_disk(instance.var)
-        check_port(instance.host, instance.port, after_kill=after_kill)
+        if not options.set_up_only:
+            check_port(instance.host, instance.port, after_kill=after_kill)
         try:
             with Supervisor(say) as supervisor:
                 database = Database(instance, say, adopt=options.adopt)
+                _set_up(instance, database, supervisor)
+                if options.set_up_only:
+                    return 0
                 with_demo = not options.no_demo and instance.mode != "production"
-                sign_ins = _set_up(instance, database, supervisor, demo=with_demo)
+                sign_ins = _serve(instance, supervisor, demo=with_demo)
                 _announce(instance, database, sign_ins, time.monotonic() - begun)
                 return supervisor.watch()
         except (ClusterError, Elsewhere, NotFit, Unfit, UnsafePlace, subprocess.SubprocessError, OSError) as error:
             raise Failure(str(error)) from error
 
 
-def _set_up(instance: Instance, database: Database, supervisor: Supervisor, *, demo: bool) -> str:
+def _set_up(instance: Instance, database: Database, supervisor: Supervisor) -> None:
     with step("Schlüssel und Datenbankserver"):
         made = database.prepare()
         if (
@@ -67,6 +74,9 @@ def _set_up(instance: Instance, database: Database, supervisor: Supervisor, *, d
     for line in told.splitlines():
         if line.startswith("!"):
             say(f"  {line}")
+
+
+def _serve(instance: Instance, supervisor: Supervisor, *, demo: bool) -> str:
     sign_ins = ""
     if demo:
         with step("Demolabore Anna und Bert"):
