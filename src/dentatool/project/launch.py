@@ -26,7 +26,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """`--no-demo` for an installation that begins empty."""
     parser.add_argument("--no-demo", action="store_true", help="ohne Demolabore (in production immer)")
     parser.add_argument(
-        "--set-up-only", action="store_true", help="nur einrichten oder aktualisieren, nichts bereitstellen; dann beenden"
+        "--set-up-only",
+        action="store_true",
+        help="nur einrichten oder aktualisieren, nichts bereitstellen; dann beenden",
     )
     parser.add_argument(
         "--adopt", action="store_true", help="Datenbank übernehmen, deren eigene Schlüssel verloren sind"
