@@ -43,6 +43,9 @@ class Keys:
         self._file = file
         self._keys: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
 
+    def has(self, name: str) -> bool:
+        return name in self._keys
+
     def read(self, name: str) -> dict[str, Any]:
         key = self._of(name)
         return {
@@ -138,6 +141,8 @@ def serve(certificate: Path, port: int, token: str, state: Path) -> None:
                 raise Refused(404)
             what, name, then = found.groups()
             if what != "keys":
+                if not keys.has(name):  # unlike the reading of a key, which is a 404
+                    raise Refused(400, "encryption key not found")
                 return getattr(keys, what)(name, facts)
             if self.command == "GET":
                 return keys.read(name)

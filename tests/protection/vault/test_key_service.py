@@ -154,6 +154,16 @@ def test_a_service_that_is_away_makes_nothing_look_unreadable(anna: Any, specime
         _ = specimens.objects.get().name
 
 
+def test_a_key_that_the_service_does_not_know_is_a_wrong_setting_and_no_damaged_value(
+    service: KeyService, lab_id: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrapped = wrap(b"k" * 32, lab_id, "data", 1)
+    monkeypatch.setattr(settings, "DENTATOOL_KMS", service.address + "-fehlt")
+
+    with pytest.raises(RootKeyAway, match="lehnt ab"):
+        unwrap(wrapped, lab_id, "data", 1)
+
+
 @pytest.mark.parametrize("wrong", ["certificate", "token", "open", "key", "kind"])
 def test_a_service_that_we_do_not_know_or_that_does_not_know_us_is_refused(
     service: KeyService, wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

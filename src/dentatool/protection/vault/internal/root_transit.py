@@ -128,7 +128,8 @@ class TransitRoot:
             raise RootKeyAway(f"Der Schlüsseldienst {self._host} antwortet nicht ({type(problem).__name__}).") from None
         finally:
             link.close()
-        if status == 400 and wrong:
+        # An unknown key is a 400 as well: that is a wrong setting, and no value may look damaged because of it.
+        if status == 400 and wrong and b"not found" not in content:
             raise RootKeyError(wrong)
         if status not in (200, 204):
             raise RootKeyAway(
