@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
 from dentatool.protection.vault.internal import lab_secrets
+from harness.transit import key_service
 
 
 def keys(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
@@ -75,3 +77,26 @@ def test_shredding_asks_for_the_name_and_takes_no_other(anna: Any) -> None:
     assert "vernichtet" in done.stdout and f"{anna.lab_id}.key aus jeder aufgehobenen Kopie" in done.stdout
     assert not lab_secrets.is_there(anna.lab_id)
     assert str(anna.lab_id) not in keys("status").stdout
+
+
+def test_a_start_tells_of_a_key_service_that_is_away_and_refuses_one_that_is_wrong(
+    database: dict, tmp_path: Path
+) -> None:
+    def start(address: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-m", "dentatool.project.cli", "migrate"],
+            env={**os.environ, "DENTATOOL_KMS": address, "DENTATOOL_KMS_TOKEN_FILE": str(service.token_file),
+                 "DENTATOOL_CA_FILE": str(service.certificate), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    with key_service(tmp_path / "kms") as service:
+        service.ask("POST", "keys/rsa", {"type": "rsa-4096"})
+        right, wrong = start(service.address), start(service.address.replace("dentatool", "rsa"))
+        service.stop()
+        away = start(service.address)
+
+    assert (right.returncode, wrong.returncode, away.returncode) == (0, 1, 0)
+    assert "Schlüsseldienst" not in right.stdout
+    assert "DENTATOOL_KMS: Der Schlüssel rsa" in wrong.stderr and "Traceback" not in wrong.stderr
+    assert "! Der Schlüsseldienst localhost antwortet nicht" in away.stdout

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from dentatool.project.console import Failure, say
 from dentatool.project.instance import Instance, start_django, this_instance
+from dentatool.project.serve import tell_of_key_service
 
 _NAMED = 10
 
@@ -39,6 +40,7 @@ def call(options: argparse.Namespace) -> int:
     _tell(mended)
     _tell_if_older_than_witnessed(instance)
     _end_again()
+    tell_of_key_service()
     call_command("collectstatic", interactive=False, verbosity=0)
     return 0
 

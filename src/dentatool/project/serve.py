@@ -7,7 +7,7 @@ import sys
 from dentatool.operations.backup.setup import is_pending
 from dentatool.operations.certificate import ensure_certificate
 from dentatool.operations.environment import NotFit, require_fit
-from dentatool.project.console import Failure
+from dentatool.project.console import Failure, say
 from dentatool.project.front import STALLED_S, WAITING_THREADS
 from dentatool.project.instance import Instance, start_django, this_instance
 
@@ -23,6 +23,7 @@ def call(options: argparse.Namespace) -> int:
         raise Failure("DentaTool ist noch nicht eingerichtet. Starten Sie zuerst: make run")
     require_fit_or_fail(instance)
     _require_sound_database()
+    tell_of_key_service()
     command = server_command(instance)
     os.execve(command[0], command, instance.environment("app"))  # noqa: S606 - our own interpreter
 
@@ -55,6 +56,18 @@ def _require_sound_database() -> None:
         raise Failure(str(changed)) from changed
     except psycopg.OperationalError as error:
         raise Failure(f"Die Datenbank ist nicht erreichbar: {error}") from error
+
+
+def tell_of_key_service() -> None:
+    """A wrong setting ends the start; a service that is away only for now is told of, and pages say so."""
+    from dentatool.protection.key_status import RootKeyError, fault_of_key_service  # noqa: PLC0415  (needs Django)
+
+    try:
+        fault = fault_of_key_service()
+    except RootKeyError as wrong:
+        raise Failure(f"DENTATOOL_KMS: {wrong}") from wrong
+    if fault:
+        say(f"! {fault} Bis er antwortet, bleiben geschützte Angaben verschlossen.")
 
 
 def server_command(instance: Instance) -> list[str]:

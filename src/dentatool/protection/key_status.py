@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.apps import apps
+from django.conf import settings
 
 from dentatool.protection.vault.internal.rootkey import (
     RootKeyAway,
@@ -15,7 +16,16 @@ from dentatool.protection.vault.internal.rootkey import (
     unwrap,
 )
 
-__all__ = ["KeyFact", "RootKeyAway", "RootKeyError", "check_root_key", "keys_of", "root_versions", "unwrap"]
+__all__ = [
+    "KeyFact",
+    "RootKeyAway",
+    "RootKeyError",
+    "check_root_key",
+    "fault_of_key_service",
+    "keys_of",
+    "root_versions",
+    "unwrap",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +42,20 @@ class KeyFact:
     def days(self) -> int:
         """Its age."""
         return (datetime.now(UTC) - self.made_on) // timedelta(days=1)
+
+
+def fault_of_key_service() -> str:
+    """At a start: that the key service does not answer, which passes; "" when all is well or there is none.
+
+    Raises RootKeyError for what does not pass by itself: a key of the wrong kind, a token file open to others.
+    """
+    if not settings.DENTATOOL_KMS:
+        return ""
+    try:
+        check_root_key()
+    except RootKeyAway as away:
+        return str(away)
+    return ""
 
 
 def root_versions() -> list[RootVersion]:
