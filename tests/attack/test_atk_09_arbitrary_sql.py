@@ -439,6 +439,7 @@ def test_the_only_definer_functions_are_the_known_ones_with_a_fixed_search_path(
         ("record_platform_event", "dentatool_owner", "search_path=pg_catalog"),
         ("reseal", "dentatool_keys", f"search_path=pg_catalog,{by_index}".removesuffix(",enable_material=off")),
         ("seal_entries", "dentatool_owner", f"search_path=pg_catalog,{by_index}"),
+        ("thin_checkpoints", "dentatool_owner", "search_path=pg_catalog"),
         ("verified_pass", "dentatool_owner", "search_path=pg_catalog"),
         ("writing_lab", "dentatool_owner", "search_path=pg_catalog"),
     ]

@@ -41,7 +41,7 @@ def is_wanted() -> bool:
 
 @page(Permission.SECURITY_CHANGE, fresh=True)
 @require_POST
-def choose(request: HttpRequest) -> HttpResponse:
+def checkpoint_mail(request: HttpRequest) -> HttpResponse:
     """Order the weekly message, or have no more of it."""
     wanted = "wanted" in request.POST
     LaboratoryProfile.objects.update(checkpoint_mail=wanted)
