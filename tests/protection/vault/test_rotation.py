@@ -125,6 +125,57 @@ def test_issued_invoices_are_sealed_anew_as_well_and_say_the_same(
         assert list(chain_faults()) == []
 
 
+def test_closed_reviews_waiting_mail_drafts_and_second_factors_are_sealed_anew_as_well(
+    anna: Any, tables: list[SealedTable], rotated: Any, superuser: psycopg.Connection
+) -> None:
+    from django.utils import timezone
+
+    from dentatool.kit.models import Mail
+    from dentatool.protection.models import Draft, Factor
+    from dentatool.team.reviews.models import AccessReview, ReviewItem
+
+    now = timezone.now()
+    with anna.at_work():
+        review = AccessReview.objects.create(due_at=now)
+        item = ReviewItem.objects.create(
+            review=review, account_id=anna.owner.id, person="Anna Huber", role="Inhaberin", comment="leitet das Labor"
+        )
+        review.report, review.closed_at = b"%PDF", now
+        review.save()
+        Mail.objects.create(address="anna@labor.example", subject="Betreff", body="Text")
+        Factor.objects.create(account_id=anna.owner.id, kind="totp", label="Handy", secret="JBSWY3DPEHPK3PXP")
+        Draft.objects.create(account_id=anna.owner.id, page="/", action="/", fields="name=Otto", expires_at=now)
+    filled = {name for name, *_ in _stored_versions(superuser, anna, tables)}
+
+    rotated()
+
+    stored = _stored_versions(superuser, anna, tables)
+    assert {name for name, *_ in stored} == filled
+    assert filled >= {"team_accessreview", "team_reviewitem", "kit_mail", "protection_factor", "protection_draft"}
+    assert {version for _name, version in stored} == {b"\0\0\0\2"}
+    with anna.at_work():
+        kept = ReviewItem.objects.get(pk=item.pk)
+        assert (kept.person, kept.comment, kept.review.report) == ("Anna Huber", "leitet das Labor", b"%PDF")
+        assert Mail.objects.latest("created_at").body == "Text"
+        assert Factor.objects.get().secret == "JBSWY3DPEHPK3PXP"
+        assert Draft.objects.get().fields == "name=Otto"
+        kept.comment = "anders"
+        with pytest.raises(DatabaseError, match="never changes"):  # the app still cannot
+            kept.save()
+
+
+def _stored_versions(superuser: psycopg.Connection, anna: Any, tables: list[SealedTable]) -> set[tuple[str, bytes]]:
+    """Table and key version of every sealed value of Anna's, read without the program."""
+    found = set()
+    for table in tables:
+        for column in table.columns:
+            rows = superuser.execute(
+                f"select {column} from {table.name} where lab_id = %s and {column} <> ''", [anna.lab_id]
+            )
+            found |= {(table.name, raw[1:5] if raw[0] == 1 else raw[4:8]) for (raw,) in rows.fetchall()}
+    return found
+
+
 def test_an_old_key_stays_while_the_trail_names_it_and_goes_when_nothing_does(
     anna: Any, specimens: Any, tables: list[SealedTable], rotated: Any, superuser: psycopg.Connection
 ) -> None:
