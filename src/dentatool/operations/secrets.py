@@ -3,7 +3,7 @@
 var/secrets/   database.json (roles and their passwords), superuser.key (embedded server only),
                pass.key (signs the laboratory passes), signing.key (signs reports, Ed25519),
                trail.key (signs checkpoints of the sealed trail, Ed25519), django.key
-var/keys/      root.key (wraps every laboratory's keys). In a folder of its own, so that a backup of
+var/keys/      root.key (wraps every laboratory's keys), labs/ (a secret of each, made with it). In a folder of its own, so that a backup of
                the data never carries it along by mistake.
 """
 

@@ -4,8 +4,9 @@ Promise: what is sealed opens only with the laboratory's own key, under that lab
 place (laboratory, table, column, row). Database, dumps, WAL, server log and trail hold ciphertext. A sealed name is
 nevertheless found by every spelling and part of it. What was changed or moved is an error, never a wrong value.
 
-How: AES-256-GCM; one ring of keys per laboratory (data, index, file), each wrapped by a root key that lies in a
-file outside the database; decryption when a value is read; search by decrypting and matching in the process.
+How: AES-256-GCM; one ring of keys per laboratory (data, index, file), each covered by the laboratory's secret and wrapped by
+a root key, both outside the database; new keys while everybody works (protection/key_rotation.py); decryption when a value
+is read; search by decrypting and matching in the process.
 
 How it could be broken:
 - by whoever holds the root key file and the database together, or runs code inside the program;
