@@ -82,6 +82,7 @@ EVERY_OTHER = {
     "keys shred": ["--lab", NOBODYS, "--yes-name", "Niemand"],
     "manage": ["collectstatic", "--dry-run", "--noinput"],
     "migrate": [],
+    "monitor open": ["--by", "niemand"],
     "monitor settle": ["0123456789ab"],
     "prices import": ["preise.csv", "--lab", "keine-kennung"],
     "reviews begin": ["--by", "niemand"],

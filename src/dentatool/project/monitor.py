@@ -25,6 +25,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     taking.add_argument("--by", required=True, metavar="NAME", help="wer sie übernimmt")
     taking.add_argument("--reason", required=True, metavar="GRUND", help="was bekannt ist oder getan wird")
 
+    opening = actions.add_parser("open", help="Einen Link zur Seite „Zustand“ ausgeben; er gilt eine halbe Stunde")
+    opening.add_argument("--by", required=True, metavar="NAME", help="für wen")
     errors = actions.add_parser("errors", help="Fehler des Programms, nach Art und Stelle")
     errors.add_argument("--json", action="store_true", help="für Programme")
     settling = actions.add_parser(
@@ -37,6 +39,7 @@ def call(options: argparse.Namespace) -> int:
     """`status`: 0 only if the watch is awake and no fault is open."""
     actions = {
         "watch": _watch, "status": _status, "acknowledge": _acknowledge, "errors": _errors, "settle": _settle,
+        "open": _open,
     }  # fmt: skip
     return actions[options.action](options)
 
@@ -96,6 +99,17 @@ def _acknowledge(options: argparse.Namespace) -> int:
     if taken is None:
         raise Failure(f"Eine Störung „{options.named}“ gibt es nicht. Offen sind: dentatool monitor status")
     say(f"„{taken.what}“ ist übernommen von {options.by}.")
+    return 0
+
+
+def _open(options: argparse.Namespace) -> int:
+    if not options.by.strip():
+        raise Failure("--by darf nicht leer sein.")
+    start_django("app")
+    from dentatool.operations.monitoring.pass_link import LASTS_S, new_pass  # noqa: PLC0415
+
+    say(f"{this_instance().address}betrieb/zustand/?schein={new_pass(options.by[:80])}")
+    say(f"Gilt {LASTS_S // 60} Minuten, nur von Adressen aus DENTATOOL_METRICS_FROM (Vorgabe: dieser Rechner).")
     return 0
 
 

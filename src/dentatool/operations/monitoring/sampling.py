@@ -2,13 +2,19 @@
 
 import json
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from threading import Event
 
+import psycopg
+
+from dentatool.operations.environment import connect
 from dentatool.operations.monitoring import series
+from dentatool.operations.monitoring.errors import as_json, groups
 from dentatool.operations.monitoring.measures import Sample, measure
 from dentatool.operations.monitoring.requests import BUCKETS_S, Counted, counted, folder_of
+from dentatool.operations.monitoring.state_page import remember_errors
 
 EVERY_S = 60.0
 
@@ -28,10 +34,17 @@ class Sampler:
         sample.values.update(self._requests(counted(folder_of(self._var))))
         self._before = sample
         series.append(self._var, sample)
+        self._errors()
         if self._tidied != sample.at.date():
             self._tidied = sample.at.date()
             series.tidy(self._var, self._tidied)
         return sample
+
+    def _errors(self) -> None:
+        if (database := _database(self._var)) is None:
+            return
+        with suppress(psycopg.Error), connect(database, "backup") as link:
+            remember_errors(self._var, [dict(as_json(group)) for group in groups(link)])
 
     def _requests(self, found: Iterable[Counted]) -> dict[str, float]:
         """All so far, those that failed, and how long the last minute's took (median, and 95 of 100)."""

@@ -19,6 +19,7 @@ from dentatool.operations.monitoring.alerts import CANNOT_LOOK, Alert, Alerts
 from dentatool.operations.monitoring.heartbeat import STANDS_STILL, beat, is_wanted, last_look, recipients
 from dentatool.operations.monitoring.journal import Happening
 from dentatool.operations.monitoring.rules import SUSPICION
+from dentatool.operations.monitoring.state_page import remember_findings
 from dentatool.protection.audit import record_platform_event
 
 LOOK_S, LOOK_AGAIN_S = 60.0, 10.0
@@ -90,6 +91,7 @@ def look(alerts: Alerts, examine: Callable[[], list[Finding]], say: Callable[[st
         findings = [Finding(CANNOT_LOOK, WRONG, f"scheitert ({type(failure).__name__})", "dentatool doctor")]
     now = datetime.now(UTC)
     known = alerts.look(findings, now)
+    remember_findings(alerts.var, findings)
     news = [alert for alert in known if alert.is_over or alert.is_due(now)]
     told = not news or _mail(news, known, say) or (not recipients() and (webhook.is_wanted() or not is_wanted()))
     is_through = _tell_elsewhere(alerts.var, known, news, now, say)
