@@ -35,14 +35,14 @@ from dentatool.operations.monitoring.pass_link import new_pass
 from dentatool.operations.monitoring.state_page import remember_errors, remember_findings
 
 VAR = Path(os.environ["DENTATOOL_VAR"])
-NOW = datetime.now(UTC)
+NOW = datetime.now(UTC)  # of the import: the samples below end a little before the page is asked
 DAY = SPANS[0]
 
 
 @pytest.fixture
 def measured() -> Iterator[None]:
     """A day of samples with a gap of two hours, a fault, a warning and an error of the program."""
-    shutil.rmtree(VAR / "monitoring", ignore_errors=True)
+    forget()
     for minute in range(24 * 60, 0, -1):
         if not 600 < minute < 720:
             series.append(VAR, sample(minute))
@@ -72,7 +72,14 @@ def measured() -> Iterator[None]:
     }
     remember_errors(VAR, [{**group, "count": 3, "first_at": at, "last_at": at, "settled_at": None}])
     yield
-    shutil.rmtree(VAR / "monitoring", ignore_errors=True)
+    forget()
+
+
+def forget() -> None:
+    """What was measured and told; not the counters, which this process goes on writing."""
+    shutil.rmtree(VAR / "monitoring" / "samples", ignore_errors=True)
+    for name in ("alerts.json", "journal.json", "findings.json", "errors.json", "heartbeat"):
+        (VAR / "monitoring" / name).unlink(missing_ok=True)
 
 
 def sample(minutes_ago: int) -> Sample:
@@ -108,7 +115,7 @@ def test_it_opens_for_near_addresses_with_a_fresh_link_alone(database: dict) -> 
     ):
         answer = ask(wrong)
         assert answer.status_code == 403 and "monitor open" in answer.content.decode()
-    with time_machine.travel(NOW + timedelta(minutes=31), tick=False):
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=31), tick=False):
         assert ask(link).status_code == 403
 
 
@@ -135,7 +142,7 @@ def test_what_is_good_comes_first_then_faults_and_charts_with_units_limits_and_g
 
 
 def test_without_a_measurement_it_says_so(database: dict) -> None:
-    shutil.rmtree(VAR / "monitoring", ignore_errors=True)
+    forget()
 
     text = ask(f"?schein={new_pass('Clara')}").content.decode()
 
