@@ -18,6 +18,7 @@ import pytest
 from django.test import override_settings
 
 from dentatool.operations import jobs
+from dentatool.operations.updates.installed import installed
 from dentatool.operations.updates.memory import Memory
 from harness.smtp import new_certificate
 from harness.tls_site import tls_site
@@ -53,7 +54,10 @@ def hole(*, age: timedelta = timedelta()) -> dict[str, Any]:
 
 
 def fresh(*records: dict[str, Any]) -> list[dict[str, Any]]:
-    return [each | {"modified": JUST_NOW.isoformat()} for each in (*records, *ELSEWHERE)]
+    """With a record of every ecosystem that this machine needs: Debian's too, where Python or OpenSSL come from there."""
+    debian = {each.ecosystem for each in installed("18.6") if each.is_debian}
+    more = [about("something-else", {"introduced": "0"}, ecosystem=each) | {"id": f"TEST-{each}"} for each in debian]
+    return [each | {"modified": JUST_NOW.isoformat()} for each in (*records, *ELSEWHERE, *more)]
 
 
 @pytest.fixture

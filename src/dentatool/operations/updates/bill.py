@@ -63,7 +63,7 @@ def _component(component: Component, locked: Lock | None) -> dict[str, Any]:
     }
     if component.version:
         found["version"] = component.version
-        if component.ecosystem == BITNAMI:
+        if component.ecosystem == BITNAMI:  # Debian's own versions mean nothing there
             found["cpe"] = f"{_CPE[component.name]}:{component.version}:*:*:*:*:*:*:*"
     if locked and locked.named.get(component.name) == component.version and component.ecosystem == PYPI:
         # One of these files was installed; pip has checked it against this list.

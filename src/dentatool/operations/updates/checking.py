@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dentatool.operations.updates.holes import Hole
 from dentatool.operations.updates.installed import Component, fingerprint
-from dentatool.operations.updates.matching import Match, Matcher
+from dentatool.operations.updates.matching import Match, Matcher, ecosystems_of
 from dentatool.operations.updates.memory import Data, Known, Memory
 from dentatool.operations.updates.reading import Advisory, Unusable, read, read_download
 from dentatool.operations.updates.severity import severity_of
@@ -74,8 +74,7 @@ def _advisories(source: str) -> Iterator[Advisory]:
 
 
 def _ecosystems(advisory: Advisory) -> set[str]:
-    packages = (each.get("package") or {} for each in advisory.affected)
-    return {str(each.get("ecosystem") or "").partition(":")[0] for each in packages}
+    return {name for each in advisory.affected for name in ecosystems_of(each.get("package") or {})}
 
 
 def _hole(match: Match, now: datetime) -> Hole:

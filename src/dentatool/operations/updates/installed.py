@@ -5,6 +5,7 @@ import platform
 import re
 import ssl
 import subprocess
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
+
+from dentatool.operations.updates.debian import from_debian
 
 PYPI, BITNAMI = "PyPI", "Bitnami"
 # Their advisories name the source repository where they name no package.
@@ -46,13 +49,18 @@ class Component:
     @cached_property
     def purl(self) -> str:
         """The package URL: what it is, for programs."""
-        kind = "pypi" if self.ecosystem == PYPI else "generic"
+        kind = "pypi" if self.ecosystem == PYPI else "deb/debian" if self.is_debian else "generic"
         return f"pkg:{kind}/{self.name}" + (f"@{self.version}" if self.version else "")
+
+    @property
+    def is_debian(self) -> bool:
+        """Built and kept by Debian, counted in its own versions."""
+        return self.ecosystem.startswith("Debian:")
 
     @property
     def source(self) -> str:
         """The repository that it is made from, where advisories name that alone."""
-        return "" if self.ecosystem == PYPI else _SOURCES.get(self.name, "")
+        return "" if self.ecosystem != BITNAMI else _SOURCES.get(self.name, "")
 
 
 def installed(server: str) -> list[Component]:
@@ -71,13 +79,31 @@ def _beside_packages(server: str) -> Iterable[Component]:
     from cryptography.hazmat.backends.openssl import backend  # noqa: PLC0415
     from psycopg import pq  # noqa: PLC0415
 
-    yield Component(BITNAMI, "python", platform.python_version())
+    yield _python()
     yield Component(BITNAMI, "postgresql", server)
     yield Component(BITNAMI, "postgresql", server_version(pq.version()), "libpq in psycopg")
     # OpenSSL is published in no ecosystem but the distributions': what cryptography brings is named in the advisories
-    # of cryptography, what Python uses belongs to the operating system.
+    # of cryptography.
     yield Component(BITNAMI, "openssl", _openssl(backend.openssl_version_text()), "cryptography", is_covered=False)
-    yield Component(BITNAMI, "openssl", _openssl(ssl.OPENSSL_VERSION), "Python", is_covered=False)
+    yield _openssl_of_python()
+
+
+def _python() -> Component:
+    if ours := from_debian(Path(sys.executable)):
+        return Component(ours.ecosystem, ours.name, ours.version)
+    return Component(BITNAMI, "python", platform.python_version())
+
+
+def _openssl_of_python() -> Component:
+    """From the file that this process has loaded; built into Python where there is none."""
+    try:
+        loaded = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        loaded = ""
+    for file in re.findall(r"(/\S*/libssl\.so\S*)", loaded):
+        if "/site-packages/" not in file and (ours := from_debian(Path(file))):
+            return Component(ours.ecosystem, ours.name, ours.version, "Python")
+    return Component(BITNAMI, "openssl", _openssl(ssl.OPENSSL_VERSION), "Python", is_covered=False)
 
 
 def server_version(number: int) -> str:

@@ -3,7 +3,7 @@
 Whatever cannot be decided counts as affected and says so: a range of git commits alone, a version that nobody can read.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -11,10 +11,12 @@ from typing import Any
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from dentatool.operations.updates.debian import parsed_by_debian
 from dentatool.operations.updates.installed import PYPI, Component
 from dentatool.operations.updates.reading import Advisory
 
 _VERSIONED = ("SEMVER", "ECOSYSTEM")
+Reader = Callable[[Any], Any]  # a version that can be ordered, or None for what is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,11 @@ class Match:
     @property
     def fixed_in(self) -> str:
         """The lowest version above ours without it; empty where there is none."""
-        ours, found = parsed(self.component.version), []
+        parse = _reader_of(self.component)
+        ours, found = parse(self.component.version), []
         for each in self.affected:
             for part in _versioned(each):
-                found += [version for event in part.get("events") or [] if (version := parsed(event.get("fixed")))]
+                found += [version for event in part.get("events") or [] if (version := parse(event.get("fixed")))]
         above = [version for version in found if ours is None or version > ours]
         return str(min(above)) if above else ""
 
@@ -73,13 +76,20 @@ class Matcher:
     def _components_of(self, affected: dict[str, Any]) -> Iterator[Component]:
         package = affected.get("package") or {}
         if package:
-            ecosystem = str(package.get("ecosystem") or "").partition(":")[0]
             name = str(package.get("name") or "")
-            yield from self._by_name.get((ecosystem, canonicalize_name(name) if ecosystem == PYPI else name), [])
+            for ecosystem in ecosystems_of(package):
+                known_as = canonicalize_name(name) if ecosystem == PYPI else name
+                yield from self._by_name.get((ecosystem, known_as), [])
             return
         sources = {_source(part.get("repo")) for part in affected.get("ranges") or []}
         for source in sources:
             yield from self._by_source.get(source, [])
+
+
+def ecosystems_of(package: dict[str, Any]) -> set[str]:
+    """`Debian:12` is a release with versions of its own; what else stands behind a colon tells no other versions apart."""
+    whole = str(package.get("ecosystem") or "")
+    return {whole, whole.partition(":")[0]}
 
 
 def _source(repository: Any) -> str:
@@ -88,12 +98,18 @@ def _source(repository: Any) -> str:
 
 def _judged(component: Component, found: list[tuple[Advisory, list[dict[str, Any]]]]) -> Iterator[Match]:
     for group in _same_hole(found):
-        judged = [(advisory, each, affects(component.version, each)) for advisory, parts in group for each in parts]
+        parse = _reader_of(component)
+        judged = [
+            (advisory, each, affects(component.version, each, parse)) for advisory, parts in group for each in parts
+        ]
         verdicts = [verdict for _, _, verdict in judged]
         # Who names versions settles it for a record of the same hole that names commits only.
         if True in verdicts or (None in verdicts and False not in verdicts):
             affected = [each for _, each, verdict in judged if verdict is not False]
-            yield Match(component, [advisory for advisory, _ in group], affected, is_certain=True in verdicts)
+            match = Match(component, [advisory for advisory, _ in group], affected, is_certain=True in verdicts)
+            # What Debian has not closed it has judged itself, with reasons; there is nothing to install.
+            if match.fixed_in or not component.is_debian:
+                yield match
 
 
 def _same_hole(found: list[tuple[Advisory, list[dict[str, Any]]]]) -> list[list[tuple[Advisory, list[dict[str, Any]]]]]:
@@ -112,16 +128,21 @@ def _same_hole(found: list[tuple[Advisory, list[dict[str, Any]]]]) -> list[list[
     return [members for _, members in groups]
 
 
-def affects(version: str, affected: dict[str, Any]) -> bool | None:
-    """Whether this version is meant; None where that cannot be decided."""
-    ours, listed, parts = parsed(version), affected.get("versions") or [], list(_versioned(affected))
+def _reader_of(component: Component) -> Reader:
+    return parsed_by_debian if component.is_debian else parsed
+
+
+def affects(version: str, affected: dict[str, Any], parse: Reader | None = None) -> bool | None:
+    """Whether this version is meant; None where that cannot be decided. `parse` reads versions that can be ordered."""
+    parse = parse or parsed
+    ours, listed, parts = parse(version), affected.get("versions") or [], list(_versioned(affected))
     if not listed and not parts:
         return None  # commits alone, or nothing at all
     if ours is None:
         return True if version and version in listed else None
-    if any(_is_same(ours, version, each) for each in listed):
+    if any(_is_same(ours, version, each, parse) for each in listed):
         return True
-    verdicts = [_in_range(ours, part.get("events") or []) for part in parts]
+    verdicts = [_in_range(ours, part.get("events") or [], parse) for part in parts]
     return True if True in verdicts else None if None in verdicts else False
 
 
@@ -129,18 +150,18 @@ def _versioned(affected: dict[str, Any]) -> Iterator[dict[str, Any]]:
     return (part for part in affected.get("ranges") or [] if part.get("type") in _VERSIONED)
 
 
-def _is_same(ours: Version, version: str, listed: Any) -> bool:
-    theirs = parsed(listed)
-    return listed == version if theirs is None else theirs.public == ours.public or theirs == ours
+def _is_same(ours: Any, version: str, listed: Any, parse: Reader) -> bool:
+    theirs = parse(listed)
+    return bool(listed == version if theirs is None else theirs.public == ours.public or theirs == ours)
 
 
-def _in_range(ours: Version, events: list[dict[str, Any]]) -> bool | None:
+def _in_range(ours: Any, events: list[dict[str, Any]], parse: Reader) -> bool | None:
     """The schema's own algorithm. An event that cannot be read leaves it undecided."""
-    ordered: list[tuple[Version | None, int, str]] = []
-    limits: list[Version | None] = []
+    ordered: list[tuple[Any, int, str]] = []
+    limits: list[Any] = []
     for event in events:
         ((kind, said),) = event.items() if len(event) == 1 else (("", ""),)
-        version = parsed(said)
+        version = parse(said)
         if kind == "limit":
             if said == "*" or (version is not None and ours < version):
                 limits.append(None)
