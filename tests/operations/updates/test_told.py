@@ -198,6 +198,13 @@ def test_who_puts_a_hole_off_answers_for_it_until_a_day(tmp_path: Path, compare:
     assert status(tmp_path, later)[0] == WRONG
 
 
+def test_an_acceptance_ends_by_itself_between_two_checks(tmp_path: Path, compare: Callable[..., None]) -> None:
+    compare(hole("CRITICAL", NOW - 10 * DAYS))
+    accept(tmp_path, until=(NOW + 2 * DAYS).date())
+
+    assert [status(tmp_path, NOW + after * DAYS)[0] for after in (0, 2, 3)] == [GOOD, GOOD, WRONG]
+
+
 def test_an_acceptance_ends_with_the_version_and_with_the_severity(
     tmp_path: Path, compare: Callable[..., None]
 ) -> None:
