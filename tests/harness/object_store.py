@@ -245,19 +245,27 @@ class Storage:
         }  # fmt: skip
 
 
-@pytest.fixture
-def storage(tmp_path: Path) -> Iterator[Storage]:
-    root = tmp_path / "objects"
+@pytest.fixture(scope="session")
+def _storage_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
+    base = tmp_path_factory.mktemp("storage")
+    root = base / "objects"
     root.mkdir()
-    certificate = new_certificate(tmp_path / "storage.pem", "localhost")
+    certificate = new_certificate(base / "storage.pem", "localhost")
     process = subprocess.Popen(
         [sys.executable, "-c", "import sys; from pathlib import Path; from harness.object_store import serve;"
          " serve(*map(Path, sys.argv[1:]))", str(root), str(certificate)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
-    found = Storage(root, certificate, int(process.stdout.readline()), process)
-    yield found
+    yield Storage(root, certificate, int(process.stdout.readline()), process)
     process.kill()
     process.wait()
     process.stdout.close()
+
+
+@pytest.fixture
+def storage(_storage_process: Storage) -> Storage:
+    """Empty, without faults."""
+    for path in _storage_process.root.iterdir():
+        path.unlink()
+    return _storage_process

@@ -146,6 +146,7 @@ def _status(options: argparse.Namespace) -> int:
 
 def _list(options: argparse.Namespace) -> int:
     from dentatool.operations.backup.chain import BACKUPS, FULL  # noqa: PLC0415
+    from dentatool.operations.backup.generations import BERLIN  # noqa: PLC0415
     from dentatool.operations.backup.memory import spoken  # noqa: PLC0415
     from dentatool.operations.backup.planning import spans  # noqa: PLC0415
 
@@ -153,7 +154,7 @@ def _list(options: argparse.Namespace) -> int:
     entries = setup.chain.entries()
     for entry in entries:
         if entry.kind in BACKUPS:
-            ended = datetime.fromisoformat(entry.facts["ended_at"]).astimezone()
+            ended = datetime.fromisoformat(entry.facts["ended_at"]).astimezone(BERLIN)
             kind = "voll     " if entry.kind == FULL else "aufbauend"
             age = spoken(datetime.now(UTC) - ended)
             say(f"{ended:%d.%m.%Y %H:%M:%S}  vor {age:>8}  {kind}  {entry.size / 1e6:10.1f} MB  {entry.file}")

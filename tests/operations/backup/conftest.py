@@ -16,7 +16,7 @@ from dentatool.operations.cluster import Cluster
 from dentatool.operations.cluster.server import SUPERUSER
 from dentatool.operations.cluster.tuning import ARCHIVING
 from dentatool.operations.secrets import ensure_secrets
-from harness.object_store import storage  # noqa: F401  (a fixture)
+from harness.object_store import _storage_process, storage  # noqa: F401  (fixtures)
 
 
 class Backed:

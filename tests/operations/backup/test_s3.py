@@ -113,10 +113,9 @@ def test_hiccups_are_ridden_out_and_a_storage_that_is_away_is_told(
     storage.faults(fail=100)
     with pytest.raises(BackupError, match=r"antwortet mit 503 SlowDown. Es wird von selbst wieder versucht"):
         target.require()
-    storage.process.kill()
-    storage.process.wait()
+    away = S3Target(s3_link.Link("localhost", 9, target.link.credentials), BUCKET)
     with pytest.raises(BackupError, match="ist nicht erreichbar"):
-        target.require()
+        away.require()
 
 
 @pytest.mark.parametrize(
@@ -221,5 +220,11 @@ def test_a_database_is_backed_up_pruned_and_brought_back_from_there(
     assert rows == [(1,), (2,), (3,)]
     sealed = [storage.file(key).read_bytes() for key in storage.names() if not key.endswith(".json")]
     assert len(sealed) > 4 and all(content.startswith(b"age-encryption.org/v1\n") for content in sealed)
+    backed.start()
+    storage.faults(full=True)
+    with pytest.raises(BackupError, match=r"Seit 1\d s kommen die Protokollabschnitte nicht .* kein Platz mehr"):
+        backed.create(FULL)  # PostgreSQL itself would wait for ever
+    storage.faults()
+    backed.stop()
     with pytest.raises(BackupError, match="anderen Schlüssel"):
         restore(backed.setup, Wanted(), passable_folder / "other", [x25519.Identity.generate()])

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any, BinaryIO
+from threading import Event, Thread
+from typing import IO, Any, BinaryIO, Self
 
 from dentatool.operations.backup import BackupError
 from dentatool.operations.backup.backlog import backlog, complaint
@@ -23,7 +24,8 @@ from dentatool.operations.cluster.places import PORT, Places
 from dentatool.operations.cluster.server import SUPERUSER
 from dentatool.operations.secrets import superuser_password, write_secret
 
-_BLOCK, _STUCK_S = 512, 60.0
+_BLOCK = 512
+_STUCK_S, _REFUSED_S, _LOOK_S = 60.0, 10.0, 1.0
 _FORERUNNER = "forerunner.json"
 
 
@@ -40,11 +42,18 @@ def create(setup: Setup, places: Places, kind: str, progress: Callable[[int], No
     options = ["--incremental", str(memory / "manifest")] if known else []
     if known:
         write_secret(memory / "manifest", known["manifest"])
-    with TemporaryFile() as errors, _streaming(setup.var, places, options, errors) as (process, read):
+    with (
+        TemporaryFile() as errors,
+        _streaming(setup.var, places, options, errors) as (process, read),
+        _Guard(setup, places, process) as guard,
+    ):
 
         def fill(file: BinaryIO) -> tuple[int, str]:
             done = seal(_Passing(read, catcher.feed), file, setup.keyring.recipients())
-            if process.wait() != 0:
+            process.wait()
+            if guard.reason is not None:
+                raise guard.reason
+            if process.returncode != 0:
                 errors.seek(0)
                 raise BackupError(f"pg_basebackup: {errors.read().decode(errors='replace').strip()[-500:]}")
             return done.size, done.sha256
@@ -72,11 +81,11 @@ def create(setup: Setup, places: Places, kind: str, progress: Callable[[int], No
 
 def _require_flow(setup: Setup, places: Places) -> None:
     """A backup ends when its segments are in the target: without the archiver, or with a full disk, it would never end."""
-    waiting = backlog(places.home)
-    if waiting.oldest_s > _STUCK_S:
-        reason = complaint(setup.memory) or "Läuft „dentatool run“? Ist auf diesem Rechner Platz?"
+    waiting, reason = backlog(places.home), complaint(setup.memory)
+    if waiting.oldest_s > (_REFUSED_S if reason else _STUCK_S):
+        reason = reason or "Läuft „dentatool run“? Ist auf diesem Rechner Platz?"
         raise BackupError(
-            f"Seit {waiting.oldest_s / 60:.0f} Min. kommen die Protokollabschnitte nicht im Ziel an, ohne die eine Sicherung nichts"
+            f"Seit {waiting.oldest_s:.0f} s kommen die Protokollabschnitte nicht im Ziel an, ohne die eine Sicherung nichts"
             f" nützt. {reason}"
         )
 
@@ -124,6 +133,33 @@ def _streaming(
         process.kill()
         process.stdout.close()
         process.wait()
+
+
+class _Guard(Thread):
+    """Ends a backup whose segments do not get into the target any more: PostgreSQL would wait for them for ever."""
+
+    def __init__(self, setup: Setup, places: Places, process: "subprocess.Popen[bytes]") -> None:
+        super().__init__(daemon=True)
+        self._setup, self._places, self._process = setup, places, process
+        self._done = Event()
+        self.reason: BackupError | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self.join()
+
+    def run(self) -> None:
+        """Look once a second."""
+        while self.reason is None and not self._done.wait(_LOOK_S):
+            try:
+                _require_flow(self._setup, self._places)
+            except BackupError as stuck:
+                self.reason = stuck
+                self._process.kill()
 
 
 class _Passing:

@@ -66,7 +66,10 @@ def spans(entries: Sequence[Entry]) -> list[str]:
         else:
             joined.append((begin, end))
     for begin, end in joined:
-        told.append(f"Wiederherstellbar: {_said(begin, up=True)} bis {_said(end)}, jede Minute")
+        if (end - begin).total_seconds() < 60:
+            told.append(f"Wiederherstellbar: {_said(end)}")
+        else:
+            told.append(f"Wiederherstellbar: {_said(begin, up=True)} bis {_said(end)}, jede Minute")
     return told
 
 
