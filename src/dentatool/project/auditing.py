@@ -53,7 +53,10 @@ def nightly(options: argparse.Namespace) -> int:
     var, begun = this_instance().var, time.monotonic()
 
     def check(tree: UUID) -> tuple[int, str]:
-        report = _report(tree)
+        try:
+            report = _report(tree)
+        except Exception as failure:  # whatever it is: the others are looked at, and "could not check" is never good
+            return 0, f"Das Protokoll war nicht zu prüfen ({type(failure).__name__})"
         if report.first is None:
             return report.sealed, ""
         _tell(report, as_json=False)

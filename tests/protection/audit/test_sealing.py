@@ -65,6 +65,12 @@ def test_what_was_done_is_sealed_and_holds(anna: Any) -> None:
         assert head() == report.last
 
 
+def test_a_trail_that_was_never_sealed_has_nothing_wrong_and_all_waiting(anna: Any) -> None:
+    report = checked(anna.lab_id)
+
+    assert report.findings == [] and report.sealed == 0 and report.waiting > 3
+
+
 def test_the_platforms_own_events_are_sealed_too(superuser: Any) -> None:
     seal()
     before = checked(PLATFORM)  # other tests of this run tampered with these events

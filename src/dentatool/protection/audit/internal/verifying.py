@@ -118,8 +118,8 @@ class _Check:
         """The sizes that were witnessed and must be in the database still."""
         now, sizes = datetime.now(UTC), sorted(self._witness.notes)
         heads = [open_checkpoint(self._witness.notes[size], self._public, self._tree) for size in sizes]
-        for size, head, following in zip(sizes, heads, [*heads[1:], None], strict=True):
-            if following is None or not is_thinned(head, following, now):
+        for place, size in enumerate(sizes):
+            if place + 1 == len(sizes) or not is_thinned(heads[place], heads[place + 1], now):
                 yield size
 
     def leaves(self) -> None:
