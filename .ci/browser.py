@@ -1,4 +1,4 @@
-"""Installs Debian's Chromium for the browser tests when it is missing and we are root."""
+"""Installs Debian's Chromium for the browser tests, and nginx for those in front of the server, when missing and we are root."""
 
 import os
 import shutil
@@ -6,16 +6,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-PACKAGES = ("chromium", "libatomic1")
+# Under a running systemd, installing nginx would start it as a service: nobody who runs tests has asked for that.
+NGINX = () if Path("/run/systemd/system").exists() else ("nginx-light",)
+PACKAGES = ("chromium", "libatomic1", *NGINX)
 
 
 def main() -> int:
     """Never fails: without a browser the tests count what they skip."""
-    if shutil.which("chromium") and _has_libatomic():
+    has_nginx = not NGINX or shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if shutil.which("chromium") and _has_libatomic() and has_nginx:
         return 0
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         return 0
-    print(f"  … {' und '.join(PACKAGES)} werden für die Browsertests installiert", flush=True)
+    print(f"  … {', '.join(PACKAGES)} werden für die Tests installiert", flush=True)
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for _attempt in range(2):
         for command in (
@@ -32,7 +35,9 @@ def main() -> int:
         if done.returncode == 0:
             return 0
     print(
-        "  ! Chromium ließ sich nicht installieren; die Browsertests werden übersprungen.", file=sys.stderr, flush=True
+        "  ! Chromium oder nginx ließ sich nicht installieren; ihre Tests werden übersprungen.",
+        file=sys.stderr,
+        flush=True,
     )
     return 0
 

@@ -94,6 +94,7 @@ def test_who_is_up_to_date_hears_so(var: Path, advisories: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "✓ Aktualisierungen: keine offene Lücke bekannt" in done.stdout
     assert "Meldungen PyPI: 1" in done.stdout
+    assert "nicht verglichen: openssl (cryptography)" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,7 @@ def _accept(options: argparse.Namespace) -> int:
 
 def _show() -> int:
     from dentatool.operations.updates.holes import utc_now  # noqa: PLC0415
+    from dentatool.operations.updates.installed import installed  # noqa: PLC0415
     from dentatool.operations.updates.memory import Memory  # noqa: PLC0415
 
     status, found, mend = _told()
@@ -125,6 +126,9 @@ def _show() -> int:
             say(f"    Meldungen {name}: {data.records}, die neueste vom {data.newest.astimezone():%d.%m.%Y, %H:%M} Uhr")
         for hole in sorted(known.holes, key=lambda hole: hole.due):
             say(printable(_line(hole, known, now)))
+    aside = [f"{each.key} {each.version}" for each in installed(_server()) if not each.is_covered]
+    if aside:
+        say(f"    Ohne veröffentlichte Meldungen, darum nicht verglichen: {', '.join(aside)}")
     changed = _lock_changed()
     say(f"    Fassungen festgeschrieben: {f'{changed.astimezone():%d.%m.%Y}' if changed else 'unbekannt, wann'}")
     return 1 if status == "fehler" else 0
