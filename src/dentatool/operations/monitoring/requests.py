@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from struct import Struct
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -57,6 +58,8 @@ _STATUS_PLACE = {status: place for place, status in enumerate((OTHER, *STATUSES)
 _ROW = 2 + len(BUCKETS_S)  # seconds, then one count for each bucket and one for what took longer
 _PER_VIEW = _ROW * len(_STATUS_PLACE)
 _HEAD = 64  # bytes: which layout this is
+_PACKED, _NOTHING = Struct(f"{_ROW}d"), (0.0,) * _ROW
+_NO_ROW, _NO_VIEW = bytes(8 * _ROW), bytes(8 * _PER_VIEW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,26 +141,30 @@ def folder_of(var: Path) -> Path:
 
 
 def counted(folder: Path) -> list[Counted]:
-    """What all processes have counted, those that have ended included."""
+    """What all processes have counted, those that have ended included. Some milliseconds."""
     names = views()
-    total = [0.0] * (_PER_VIEW * len(names))
+    size = _HEAD + 8 * _PER_VIEW * len(names)
+    total: dict[int, list[float]] = {}
     for file in sorted(folder.glob("[0-9][0-9]")) if folder.is_dir() else []:
         content = file.read_bytes()
-        if content[:_HEAD] != _layout() or len(content) != _HEAD + 8 * len(total):
+        if content[:_HEAD] != _layout() or len(content) != size:
             continue
-        for place, value in enumerate(memoryview(content)[_HEAD:].cast("d")):
-            if value:
-                total[place] += value
-    return list(_told(total, names))
-
-
-def _told(total: list[float], names: tuple[str, ...]) -> Iterator[Counted]:
+        for row, numbers in _rows(content[_HEAD:]):
+            total[row] = [one + other for one, other in zip(total.get(row, _NOTHING), numbers, strict=True)]
     statuses = tuple(_STATUS_PLACE)
-    for start in range(0, len(total), _ROW):
-        buckets = tuple(int(value) for value in total[start + 1 : start + _ROW])
-        if any(buckets):
-            view, status = divmod(start // _ROW, len(statuses))
-            yield Counted(names[view], statuses[status], total[start], buckets)
+    return [
+        Counted(names[row // len(statuses)], statuses[row % len(statuses)], seconds, tuple(map(int, buckets)))
+        for row, (seconds, *buckets) in sorted(total.items())
+    ]
+
+
+def _rows(content: bytes) -> Iterator[tuple[int, tuple[float, ...]]]:
+    """Number and content of each row that is not empty; most are, so whole views are passed over at once."""
+    for view in range(0, len(content), 8 * _PER_VIEW):
+        if content[view : view + 8 * _PER_VIEW] != _NO_VIEW:
+            for start in range(view, view + 8 * _PER_VIEW, 8 * _ROW):
+                if content[start : start + 8 * _ROW] != _NO_ROW:
+                    yield start // (8 * _ROW), _PACKED.unpack_from(content, start)
 
 
 @cache
