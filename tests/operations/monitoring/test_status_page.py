@@ -44,7 +44,7 @@ def test_all_well_is_said_first(database: dict, alerts: Alerts) -> None:
         text = page()
 
     assert "<h1>Alles läuft</h1>" in text and "Keine in den letzten 30 Tagen" in text
-    assert text.count("seit über 30 Tagen ohne bekannte Störung") == 3
+    assert text.count("keine bekannte Störung in den letzten 30 Tagen") == 3
 
 
 def test_a_disturbance_is_told_while_it_lasts_and_afterwards(database: dict, alerts: Alerts) -> None:
