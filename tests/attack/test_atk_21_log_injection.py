@@ -130,3 +130,13 @@ def test_an_unexpected_error_in_a_view_leaves_no_patient_in_the_log(anna, monkey
     shown = [OneLine().format(record) for record in caplog.records]
     assert any('"RuntimeError"' in each and "orders/views.py" in each for each in shown)
     assert not any("Zschokke" in each for each in shown)
+
+
+def test_what_stands_behind_the_question_mark_is_not_logged(anna, caplog):
+    """ASVS 14.2.1: a search may be a patient's name, a link may open something."""
+    anna.client("owner").get("/gibt-es-nicht/?q=Petra+Sommer&schein=abc", secure=True)
+
+    (record,) = [each for each in caplog.records if each.name == "django.request"]
+    line = OneLine().format(record)
+    assert "GET /gibt-es-nicht/" in line
+    assert "Petra" not in line and "Sommer" not in line and "abc" not in line

@@ -33,7 +33,7 @@ class OneLine(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage()[:LONGEST],
         }
-        told |= {name: str(getattr(record, name))[:LONGEST] for name in _FACTS if hasattr(record, name)}
+        told |= {name: _words(getattr(record, name))[:LONGEST] for name in _FACTS if hasattr(record, name)}
         if record.exc_info and record.exc_info[1] is not None:
             told["errors"] = [self._told(error) for error in _chain(record.exc_info[1])]
         return json.dumps(told)
@@ -50,6 +50,13 @@ class OneLine(logging.Formatter):
         if self._with_texts:
             told["text"] = str(error)[:LONGEST]
         return told
+
+
+def _words(fact: Any) -> str:
+    """A request by method and path alone: what stands behind the question mark may be a name, or open something."""
+    if hasattr(fact, "get_full_path"):
+        return f"{fact.method} {fact.path}"
+    return str(fact)
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:

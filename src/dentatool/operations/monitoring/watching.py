@@ -23,6 +23,7 @@ from dentatool.operations.monitoring.state_page import remember_findings
 from dentatool.protection.audit import record_platform_event
 
 LOOK_S, LOOK_AGAIN_S = 60.0, 10.0
+_FAREWELL_S = 5.0
 WAIT_S = 5.0  # between two tries to be the only one
 RUNBOOK = "docs/runbooks/stoerungen.md"
 
@@ -40,12 +41,15 @@ def watch(
     as well, in a thread of its own.
     """
     with _alone(var, stopping, say):
-        if beside and not stopping.is_set():
-            Thread(target=beside, name="beside", daemon=True).start()
+        other = Thread(target=beside or (lambda: None), name="beside", daemon=True)
+        if not stopping.is_set():
+            other.start()
         try:
             _watch(Alerts(var), examine, stopping, say)
         finally:
             connection.close()
+        if other.is_alive():  # it has been told to stop, too
+            other.join(_FAREWELL_S)
 
 
 def _watch(alerts: Alerts, examine: Callable[[], list[Finding]], stopping: Event, say: Callable[[str], None]) -> None:
