@@ -49,9 +49,9 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
         f"ein Eintrag wartet im Median {sealing['lag_p50_s']:.0f} s, höchstens {sealing['lag_max_s']:.0f} s"
     )
     yield (
-        f"  Auftrag anlegen ohne Versiegler {sealing['alone_ms']:.1f} ms (p95 {sealing['alone_p95_ms']:.1f}), mit ihm "
-        f"{sealing['beside_ms']:.1f} ms (p95 {sealing['beside_p95_ms']:.1f}); Rückstand von {sealing['backlog']} Einträgen "
-        f"mit {sealing['backlog_per_s']:.0f} je Sekunde versiegelt"
+        f"  Auftrag anlegen ohne Versiegler {sealing['alone_ms']:.1f} und {sealing['after_ms']:.1f} ms "
+        f"(p95 {sealing['alone_p95_ms']:.1f}), dazwischen mit ihm {sealing['beside_ms']:.1f} ms (p95 {sealing['beside_p95_ms']:.1f}); "
+        f"Rückstand von {sealing['backlog']} Einträgen mit {sealing['backlog_per_s']:.0f} je Sekunde versiegelt"
     )
     backup = found["backup"]
     yield (

@@ -27,7 +27,7 @@ _LAG = "select coalesce(extract(epoch from now() - min(oldest)), 0)::float8 from
 def sealing_under_load(
     scene: Scene, link: psycopg.Connection, write: Callable[[], list[float]], seconds: float
 ) -> dict[str, Any]:
-    """`write` sends some orders by two clients and gives the milliseconds of each. First without a sealer, then with one.
+    """`write` sends some orders by two clients and gives the milliseconds of each. Without a sealer, with one, and without again.
 
     What was loaded is sealed before, and told as a rate; then the lag is looked at each second. In seconds and milliseconds.
     """
@@ -40,7 +40,7 @@ def sealing_under_load(
     finally:
         sealer.terminate()
         sealer.wait()
-    alone = _written_for(write, seconds)
+    alone = _written_for(write, seconds / 2)  # half before and half after: what else the machine does changes
     before = _sealed(link)
     sealer = subprocess.Popen([sys.executable, "-c", _SEALER], env=scene.instance.environment("worker"))
     beside: list[float] = []
@@ -58,10 +58,13 @@ def sealing_under_load(
         writer.join()
         sealer.terminate()
         sealer.wait()
+    entries = _sealed(link) + _unsealed(link) - before
+    after = _written_for(write, seconds / 2)
     return {
         "seconds": took, "orders": len(beside), "lag_p50_s": quantile(lags, 0.5), "lag_max_s": max(lags),
-        "entries": _sealed(link) + _unsealed(link) - before, "backlog": loaded, "backlog_per_s": loaded / backlog_s,
-        "alone_ms": statistics.median(alone), "alone_p95_ms": quantile(alone, 0.95),
+        "entries": entries, "backlog": loaded, "backlog_per_s": loaded / backlog_s,
+        "alone_ms": statistics.median(alone), "after_ms": statistics.median(after),
+        "alone_p95_ms": quantile([*alone, *after], 0.95),
         "beside_ms": statistics.median(beside), "beside_p95_ms": quantile(beside, 0.95), "load": os.getloadavg()[0],
     }  # fmt: skip
 
