@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,22 @@ _LOOKING = (
 @pytest.mark.parametrize("command", _LOOKING)
 def test_where_nothing_was_set_up_every_command_says_so_in_german(command: str, tmp_path: Path) -> None:
     done = dentatool(*command.split(), DENTATOOL_VAR=str(tmp_path / "var"))
+
+    told = done.stdout + done.stderr
+    assert "Traceback" not in told and told.strip()
+    assert done.returncode in (0, 1)
+
+
+@pytest.mark.parametrize("command", _LOOKING)
+def test_while_the_database_is_away_every_command_says_so_in_german(
+    command: str, database: dict, tmp_path: Path
+) -> None:
+    var = tmp_path / "var"
+    for folder in ("secrets", "keys"):
+        shutil.copytree(Path(os.environ["DENTATOOL_VAR"]) / folder, var / folder)
+    (var / "secrets/database.json").write_text(json.dumps({**database, "host": str(tmp_path)}))
+
+    done = dentatool(*command.split(), DENTATOOL_VAR=str(var))
 
     told = done.stdout + done.stderr
     assert "Traceback" not in told and told.strip()

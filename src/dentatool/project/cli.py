@@ -56,9 +56,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
+        if _is_database_away(error):
+            return fail("Die Datenbank antwortet nicht. Läuft DentaTool? „dentatool doctor“ sagt, was fehlt.")
         note_error(error, options.command)
         raise
     return code
+
+
+def _is_database_away(error: Exception) -> bool:
+    """Nobody answered, or the server is ending. psycopg's error or Django's, by its name: no driver is loaded for it."""
+    state = getattr(error, "sqlstate", None) or getattr(error.__cause__, "sqlstate", None) or "08"
+    return type(error).__name__ == "OperationalError" and state[:2] in ("08", "57")
 
 
 if __name__ == "__main__":
