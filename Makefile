@@ -31,7 +31,7 @@ soak: setup-dev ## Dauerprobe: Webserver 200-mal und PostgreSQL 50-mal abgeschos
 		tests/attack/test_atk_11_storm.py tests/attack/test_atk_20_trail_tampering.py tests/pages/test_bad_input.py \
 		tests/attack/test_atk_33_known_or_unknown.py tests/attack/test_password_guessing.py \
 		tests/attack/test_password_guessing_served.py \
-		tests/api/test_described.py tests/operations/rounds tests/operations/backup tests/project/test_restore_ended.py tests/operations/test_keys_under_load.py
+		tests/api/test_described.py tests/operations/rounds tests/operations/test_faults.py tests/operations/backup tests/project/test_restore_ended.py tests/operations/test_keys_under_load.py
 
 setup: python
 	@$(PYTHON) bootstrap.py run

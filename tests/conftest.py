@@ -13,3 +13,9 @@ pytest_plugins = [
     "harness.identity",
     "harness.backed_up",
 ]
+
+
+def pytest_collection_modifyitems(items: list) -> None:
+    """Files with slow tests first: begun last, one of them would keep everybody waiting at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)

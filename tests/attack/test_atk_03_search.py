@@ -61,6 +61,7 @@ def test_every_parameter_that_a_page_reads_is_tried_here():
         "namen",
         "formula",
         "weiter",
+        *("schein", "zeitraum"),  # the state page: near addresses and a signed link alone; test_state_page.py
         *("code", "iss", "state"),  # what an identity provider answers; tests/protection/access/test_openid_attacks.py
         "GET.get(key",
     }

@@ -180,6 +180,17 @@ def test_the_doctor_needs_nothing_that_is_set_up_to_be_called() -> None:
     assert done.returncode == 0, done.stderr[-500:]
 
 
+def test_a_root_key_that_is_gone_is_a_finding_and_ends_no_looking(var: Path, post_office: PostOffice) -> None:
+    key = var / "keys" / "root.key"
+    key.rename(key.with_suffix(".away"))
+    try:
+        findings = {finding.what: finding.status for finding in examine(var, production=False)}
+    finally:
+        key.with_suffix(".away").rename(key)
+    assert findings["Datei keys/root.key"] == WRONG
+    assert "Zugangsprüfung des Betreibers" in findings
+
+
 def test_an_installation_that_was_never_started_says_how_to_start_it(tmp_path: Path) -> None:
     (database,) = [finding for finding in examine(tmp_path, production=False) if finding.what == "Datenbank"]
 

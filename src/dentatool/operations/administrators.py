@@ -106,6 +106,8 @@ def _of_system(var: Path, users: list[pwd.struct_passwd], groups: list[grp.struc
 
     root_key = Path(os.environ.get("DENTATOOL_ROOT_KEY_FILE") or var / "keys" / "root.key")
     for place, what in ((var / "secrets", "Passwörter und Schlüssel"), (root_key, "den Hauptschlüssel")):
+        if not place.exists():  # the doctor names what is missing; who could read it cannot be told
+            continue
         found = place.stat()
         powers.setdefault(found.st_uid, []).append(f"besitzt {what}")
         if found.st_mode & stat.S_IRGRP:

@@ -1,7 +1,7 @@
 """People work while, at random, whatever the installation consists of is killed: web server, worker, PostgreSQL, archiver,
 a backup, a rotation of keys, a restore, and all at once, as when the power goes.
 
-`make test` kills five times, `make soak` as often as DENTATOOL_SOAK_ROUNDS says.
+`make test` kills three times, `make soak` as often as DENTATOOL_SOAK_ROUNDS says.
 """
 
 import http.client
@@ -253,7 +253,7 @@ KINDS = (
     *("backup", "rotation", "restore", "power"),
 )
 # The others have tests of their own: billing/test_killed_while_issuing.py, test_killed_database.py, backup/test_killed.py.
-SHORT = ("worker", "rotation", "backup", "restore", "power")
+SHORT = ("rotation", "backup", "power")
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ passes by at the end of the stream and is kept in var/backup; the rest is only i
 
 import json
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -26,13 +27,16 @@ from dentatool.operations.secrets import superuser_password, write_secret
 
 _BLOCK = 512
 _STUCK_S, _REFUSED_S, _LOOK_S = 60.0, 10.0, 1.0
+_PATIENCE_S = 12.0  # the archiver tries again every five seconds
 _FORERUNNER = "forerunner.json"
 
 
 def create(setup: Setup, places: Places, kind: str, progress: Callable[[int], None] = lambda _: None) -> Entry:
     """One backup, durable in the target with all segments it needs (PostgreSQL waits for those)."""
     memory = setup.memory
-    _require_flow(setup, places)
+    flow = _Flow(setup, places)
+    while not flow.is_fine():
+        time.sleep(_LOOK_S / 2)
     known = _forerunner(setup) if kind == INCREMENTAL else None
     if kind == INCREMENTAL and known is None:
         raise BackupError("Es gibt keine Sicherung, auf der eine aufbauen könnte. Machen Sie eine volle: --full")
@@ -79,10 +83,27 @@ def create(setup: Setup, places: Places, kind: str, progress: Callable[[int], No
     return entry
 
 
-def _require_flow(setup: Setup, places: Places) -> None:
-    """A backup ends when its segments are in the target: without the archiver, or with a full disk, it would never end."""
-    waiting, reason = backlog(places.home), complaint(setup.memory)
-    if waiting.oldest_s > (_REFUSED_S if reason else _STUCK_S):
+class _Flow:
+    """A backup ends when its segments are in the target: without the archiver, or with a full disk, it would never end.
+
+    What waited for a key or a target is given the time in which the archiver tries again: as long as the oldest segment
+    changes, something flows.
+    """
+
+    def __init__(self, setup: Setup, places: Places) -> None:
+        self._setup, self._places = setup, places
+        self._oldest, self._since = 0.0, time.monotonic()
+
+    def is_fine(self) -> bool:
+        """Whether nothing waits too long. Raises BackupError when it does and nothing has moved for a while."""
+        waiting, reason = backlog(self._places.home), complaint(self._setup.memory)
+        if waiting.oldest_s <= (_REFUSED_S if reason else _STUCK_S):
+            return True
+        oldest = time.time() - waiting.oldest_s
+        if abs(oldest - self._oldest) > 0.5:
+            self._oldest, self._since = oldest, time.monotonic()
+        if time.monotonic() - self._since < _PATIENCE_S:
+            return False
         reason = reason or "Läuft „dentatool run“? Ist auf diesem Rechner Platz?"
         raise BackupError(
             f"Seit {waiting.oldest_s:.0f} s kommen die Protokollabschnitte nicht im Ziel an, ohne die eine Sicherung nichts"
@@ -140,7 +161,7 @@ class _Guard(Thread):
 
     def __init__(self, setup: Setup, places: Places, process: "subprocess.Popen[bytes]") -> None:
         super().__init__(daemon=True)
-        self._setup, self._places, self._process = setup, places, process
+        self._flow, self._process = _Flow(setup, places), process
         self._done = Event()
         self.reason: BackupError | None = None
 
@@ -156,7 +177,7 @@ class _Guard(Thread):
         """Look once a second."""
         while self.reason is None and not self._done.wait(_LOOK_S):
             try:
-                _require_flow(self._setup, self._places)
+                self._flow.is_fine()
             except BackupError as stuck:
                 self.reason = stuck
                 self._process.kill()

@@ -16,10 +16,13 @@ from dentatool.protection.tenancy.internal.practice_scope import PracticeScope
 
 
 def new_id() -> UUID:
-    """UUIDv7 (RFC 9562): ordered by time for the index, 74 random bits against guessing."""
-    value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
-    value = value & ~(0xF << 76) | 0x7 << 76
-    return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)
+    """UUIDv7 (RFC 9562, 6.2 method 3): in the order in which one process makes them, 62 random bits against guessing.
+
+    Twelve bits divide the millisecond: rows that were made one after the other are listed so.
+    """
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    value = milliseconds << 80 | 0x7 << 76 | (rest << 12) // 1_000_000 << 64
+    return UUID(int=value | 0x2 << 62 | secrets.randbits(62))
 
 
 def current_lab_id() -> UUID:
