@@ -222,7 +222,7 @@ def test_a_database_is_backed_up_pruned_and_brought_back_from_there(
     assert len(sealed) > 4 and all(content.startswith(b"age-encryption.org/v1\n") for content in sealed)
     backed.start()
     storage.faults(full=True)
-    with pytest.raises(BackupError, match=r"Seit 1\d s kommen die Protokollabschnitte nicht .* kein Platz mehr"):
+    with pytest.raises(BackupError, match=r"Seit \d+ s kommen die Protokollabschnitte nicht .* kein Platz mehr"):
         backed.create(FULL)  # PostgreSQL itself would wait for ever
     storage.faults()
     backed.stop()
