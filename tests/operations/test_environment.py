@@ -192,6 +192,7 @@ def test_the_doctor_tells_the_environment(database: dict, var: Path) -> None:
         ("alter role {} bypassrls", "alter role {} nobypassrls"),
         ("alter role {} superuser", "alter role {} nosuperuser"),
         ("grant dentatool_owner to {}", "revoke dentatool_owner from {}"),
+        ("grant dentatool_keys to {}", "revoke dentatool_keys from {}"),
     ],
 )
 def test_production_refuses_a_database_role_that_may_do_more(

@@ -173,7 +173,7 @@ def _role(app: psycopg.Connection) -> Finding:
         "select current_setting('is_superuser') = 'on' or row_security_active('protection_account') is not true"
         " or has_database_privilege(current_database(), 'CREATE') or has_database_privilege(current_database(), 'TEMP')"
         " or has_schema_privilege('public', 'CREATE') or pg_has_role('dentatool_owner', 'MEMBER')"
-        " or pg_has_role('dentatool_doors', 'MEMBER')"
+        " or pg_has_role('dentatool_doors', 'MEMBER') or pg_has_role('dentatool_keys', 'MEMBER')"
     ).fetchone()
     if row != (False,):
         return Finding("Rolle der Anwendung", WRONG, "hat mehr Rechte, als sie braucht", "Starten Sie neu: make run")

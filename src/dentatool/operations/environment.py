@@ -23,6 +23,7 @@ _ENCRYPTED = ("require", "verify-ca", "verify-full")
 _POWERS = (
     "select rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication"
     " or pg_has_role(rolname, 'dentatool_owner', 'MEMBER') or pg_has_role(rolname, 'dentatool_doors', 'MEMBER')"
+    " or pg_has_role(rolname, 'dentatool_keys', 'MEMBER')"
     " or has_database_privilege(rolname, current_database(), 'CREATE')"
     " or has_database_privilege(rolname, current_database(), 'TEMP') from pg_roles where rolname = %s"
 )
