@@ -1,6 +1,5 @@
 """What is wrong with an installation and how to mend it. Every finding is looked up now, from the real thing."""
 
-import json
 import os
 import shutil
 import smtplib
@@ -31,6 +30,7 @@ from dentatool.operations.key_age import told as told_of_keys
 from dentatool.operations.key_copy import told as told_of_copy
 from dentatool.operations.monitoring import heartbeat
 from dentatool.operations.monitoring.background import background
+from dentatool.operations.secrets import database_of
 from dentatool.operations.trails.told import told as told_of_trails
 from dentatool.operations.updates.told import told as told_of_updates
 from dentatool.protection.environment import ENVIRONMENTS
@@ -54,7 +54,7 @@ def examine(var: Path, *, production: bool) -> list[Finding]:
     findings = [*_secrets(var), _disk(var), _certificate(var), _mail(), _published(production=production)]
     findings += [_backups(var, production=production), _backlog(var), _watched(var, production=production)]
     try:
-        database = json.loads((var / "secrets" / "database.json").read_text())
+        database = database_of(var)
     except (OSError, ValueError) as error:
         return [*findings, Finding("Datenbank", WRONG, f"database.json: {error}", "Starten Sie einmal: make run")]
     try:

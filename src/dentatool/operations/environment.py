@@ -4,7 +4,6 @@ Production refuses demo laboratories, guessable keys, plain HTTP, addresses anyb
 more than they need. Whose the database and the keys are is checked in every environment (protection/environment.py).
 """
 
-import json
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,14 +11,13 @@ from typing import Any
 
 import psycopg
 
+from dentatool.operations.secrets import database_of, is_protected_on_its_way
 from dentatool.protection.environment import ENVIRONMENTS, Elsewhere, belonging
 
 _HEX_KEYS = ("pass.key", "signing.key", "trail.key")
 _KEY_HEX = 64
 _TEXT_KEYS = {"django.key": 50, "superuser.key": 32}
 _LEAST_DIFFERENT = 12  # characters: of 64 random hex digits fewer than that are never seen
-_LOCAL = ("", "localhost", "127.0.0.1", "::1")
-_ENCRYPTED = ("require", "verify-ca", "verify-full")
 _POWERS = (
     "select rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication"
     " or pg_has_role(rolname, 'dentatool_owner', 'MEMBER') or pg_has_role(rolname, 'dentatool_doors', 'MEMBER')"
@@ -34,7 +32,7 @@ class NotFit(RuntimeError):
 
 
 def require_fit(var: Path, environment: str, settings: Mapping[str, str]) -> None:
-    """Raises NotFit, naming every reason, or Elsewhere when the database is not ours. `settings`: os.environ."""
+    """Raises NotFit, naming every reason; that the database is another's is one. `settings`: os.environ."""
     if reasons := [*why_not_ours(var, environment), *why_not(var, environment, settings)]:
         raise NotFit(
             f"DentaTool startet nicht als {ENVIRONMENTS[environment]}:\n" + "".join(f"  - {each}\n" for each in reasons)
@@ -42,11 +40,11 @@ def require_fit(var: Path, environment: str, settings: Mapping[str, str]) -> Non
 
 
 def why_not_ours(var: Path, environment: str) -> list[str]:
-    """Why database or keys are not of this environment and installation."""
+    """Why the database is not of this environment and installation."""
     reasons = []
     try:
         ours = belonging(environment, var / "secrets" / "signing.key")
-        with connect(_database(var), "app") as app:
+        with connect(database_of(var), "app") as app:
             ours.require(app.cursor())
     except Elsewhere as elsewhere:
         reasons.append(str(elsewhere))
@@ -90,9 +88,9 @@ def _addresses(settings: Mapping[str, str]) -> Iterator[str]:
 
 
 def _roles(var: Path) -> Iterator[str]:
-    database = _database(var)
+    database = database_of(var)
     host = str(database["host"])
-    if not host.startswith("/") and host not in _LOCAL and database.get("sslmode") not in _ENCRYPTED:
+    if not is_protected_on_its_way(host, database.get("sslmode")):
         yield f"Die Verbindung zur Datenbank auf {host} ist unverschlüsselt: DATABASE_URL mit sslmode=verify-full."
     try:
         with connect(database, "owner") as owner:
@@ -106,18 +104,13 @@ def _roles(var: Path) -> Iterator[str]:
 
 def _demo(var: Path) -> Iterator[str]:
     try:
-        with connect(_database(var), "app") as app:
+        with connect(database_of(var), "app") as app:
             has_demo = app.execute("select demo from protection.environment").fetchone() == (True,)
     except psycopg.Error as error:
         yield f"Ob Demolabore geladen sind, ist nicht prüfbar: {str(error).strip().splitlines()[0]}"
         return
     if has_demo:
         yield "In der Datenbank sind Demolabore. Beginnen Sie mit einer leeren, mit DENTATOOL_VAR in einem neuen Ordner."
-
-
-def _database(var: Path) -> dict[str, Any]:
-    facts: dict[str, Any] = json.loads((var / "secrets" / "database.json").read_text())
-    return facts
 
 
 def connect(database: Mapping[str, Any], role: str) -> psycopg.Connection:

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 ROLES = ("owner", "app", "worker", "backup")
+ENCRYPTED = ("require", "verify-ca", "verify-full")  # values of sslmode
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def ensure_secrets(var: Path, environment: str) -> list[str]:
@@ -63,6 +65,22 @@ def ensure_database_file(var: Path, *, host: str, port: int, name: str, sslmode:
     if wanted != known:
         write_secret(file, json.dumps(wanted, indent=2))
     return wanted
+
+
+def database_of(var: Path) -> dict[str, Any]:
+    """Where this installation's database is, and the logins of its roles. Raises OSError or ValueError without a readable file.
+
+    DENTATOOL_DB_NAME names another database on the same server, as it does for the program itself.
+    """
+    known: dict[str, Any] = json.loads((var / "secrets" / "database.json").read_text())
+    if name := os.environ.get("DENTATOOL_DB_NAME"):
+        known["name"] = name
+    return known
+
+
+def is_protected_on_its_way(host: str, sslmode: str | None) -> bool:
+    """Whether passwords and rows stay on this machine (socket, loopback) or travel encrypted."""
+    return not host or host.startswith("/") or host in _LOOPBACK or sslmode in ENCRYPTED
 
 
 def settle_on_server(var: Path, server: str) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
+from dentatool.operations.secrets import database_of
 from dentatool.project.console import Failure, fail, say
 from dentatool.project.instance import Instance, this_instance
 from dentatool.project.noted import note
@@ -217,10 +218,9 @@ def _drilled(setup: "Setup", places: "Places", identities: list[Any]) -> int:
     from dentatool.operations.backup.drilling import drill  # noqa: PLC0415
     from dentatool.operations.backup.memory import remember  # noqa: PLC0415
 
-    known = json.loads((setup.var / "secrets" / "database.json").read_text())
-    name = os.environ.get("DENTATOOL_DB_NAME", known["name"])
+    known = database_of(setup.var)
     with setup.one_at_a_time():  # the scratch folder too is for one
-        seen = drill(setup, places, name, identities, _samples_of(setup.var, known), tell=say)
+        seen = drill(setup, places, known["name"], identities, _samples_of(setup.var, known), tell=say)
     remember(setup.var, "drill", passed=seen.passed, seconds=seen.seconds, tables=seen.tables, rows=seen.rows)
     outcome = {"count": seen.tables, "result": "bestanden" if seen.passed else "gescheitert"}
     note("backup_drill", outcome | ({"what": seen.wrong[0][:200]} if seen.wrong else {}))

@@ -13,14 +13,19 @@ from dentatool.operations.cluster import Cluster, ensure_roles
 from dentatool.operations.cluster.places import PORT
 from dentatool.operations.cluster.server import SUPERUSER
 from dentatool.operations.cluster.tuning import ARCHIVING
-from dentatool.operations.secrets import ensure_database_file, ensure_secrets, settle_on_server, superuser_password
+from dentatool.operations.secrets import (
+    ENCRYPTED,
+    ensure_database_file,
+    ensure_secrets,
+    is_protected_on_its_way,
+    settle_on_server,
+    superuser_password,
+)
 from dentatool.project.console import Failure, say
 from dentatool.project.instance import Instance
 from dentatool.protection.environment import belonging
 
 NAME = "dentatool"
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_ENCRYPTED = ("require", "verify-ca", "verify-full")
 
 
 class Database:
@@ -55,7 +60,7 @@ class Database:
     def _point_to_existing_server(self, url: str) -> None:
         facts = _facts_of(url)
         host, sslmode = str(facts.get("host", "localhost")), str(facts.get("sslmode", "prefer"))
-        if not host.startswith("/") and host not in _LOOPBACK and sslmode not in _ENCRYPTED:
+        if not is_protected_on_its_way(host, sslmode):
             raise Failure(
                 f"DATABASE_URL führt unverschlüsselt zu {host}. Ergänzen Sie sslmode=verify-full (oder require).\n"
                 "  (A database on another machine is only reached over TLS.)"
@@ -66,7 +71,7 @@ class Database:
             host=host,
             port=int(facts.get("port", 5432)),
             name=str(facts.get("dbname", NAME)) if facts.get("dbname") != "postgres" else NAME,
-            sslmode=sslmode if sslmode in _ENCRYPTED else None,
+            sslmode=sslmode if sslmode in ENCRYPTED else None,
         )
 
     def start(self) -> None:

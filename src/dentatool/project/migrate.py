@@ -1,7 +1,6 @@
 """dentatool migrate: schema, then protection of every table (hooked to Django's migrate itself)."""
 
 import argparse
-import json
 from contextlib import suppress
 
 from dentatool.project.console import Failure, say
@@ -60,9 +59,10 @@ def _end_again() -> None:
 def _tell_if_older_than_witnessed(instance: Instance) -> None:
     """After a restore, or when somebody exchanged the database: to be known before anybody works in it."""
     from dentatool.operations.environment import connect  # noqa: PLC0415
+    from dentatool.operations.secrets import database_of  # noqa: PLC0415
     from dentatool.operations.trails.heads import older_than_witnessed, told_older  # noqa: PLC0415
 
-    with connect(json.loads((instance.var / "secrets" / "database.json").read_text()), "backup") as backup:
+    with connect(database_of(instance.var), "backup") as backup:
         for line in told_older(older_than_witnessed(backup, instance.var)):
             say(line)
 

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from dentatool.operations.secrets import database_of
 from dentatool.project.console import Failure
 from dentatool.project.instance import this_instance
 
@@ -91,13 +92,11 @@ def note(event: str, facts: dict[str, object], *, may_be_first: bool = False) ->
 
     from dentatool.operations.environment import connect  # noqa: PLC0415
 
-    file = this_instance().var / "secrets" / "database.json"
-    if not file.exists():
+    var = this_instance().var
+    if not (var / "secrets" / "database.json").exists():
         return  # the command itself says that nothing is set up
-    database = json.loads(file.read_text())
-    database["name"] = os.environ.get("DENTATOOL_DB_NAME", database["name"])
     try:
-        with connect(database, "app") as link:
+        with connect(database_of(var), "app") as link:
             link.execute("select protection.record_platform_event(%s, %s)", [event, json.dumps(facts)])
     except psycopg.Error as refused:
         # Before the first `migrate` there is nothing to note in.
@@ -115,9 +114,8 @@ def note_error(error: Exception, command: str) -> None:
     from dentatool.operations.monitoring.errors import is_away, seen, write_down  # noqa: PLC0415
 
     with suppress(Exception):  # the error itself is what is to be seen
-        database = json.loads((this_instance().var / "secrets" / "database.json").read_text())
         if not is_away(error):
-            with connect(database, "app") as link:
+            with connect(database_of(this_instance().var), "app") as link:
                 write_down(link, seen(error, f"dentatool {command}"))
 
 

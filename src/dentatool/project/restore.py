@@ -1,7 +1,6 @@
 """dentatool restore: the database as it was at a minute in an empty folder, or what one laboratory deleted since."""
 
 import argparse
-import json
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from dentatool.operations.secrets import database_of
 from dentatool.project.console import Failure, say
 from dentatool.project.instance import start_django, this_instance
 from dentatool.project.noted import note
@@ -105,7 +105,7 @@ def _older_than_witnessed(restored: "Cluster", options: argparse.Namespace) -> l
     from dentatool.operations.trails.heads import told_older  # noqa: PLC0415
 
     var = this_instance().var
-    name = json.loads((var / "secrets" / "database.json").read_text())["name"]
+    name = database_of(var)["name"]
     try:
         with psycopg.connect(restored.dsn(SUPERUSER, superuser_password(var), name), autocommit=True) as link:
             identities, _instance = read_identities(options.identity)
@@ -132,7 +132,7 @@ def _laboratory(options: argparse.Namespace, to: datetime | None) -> int:
     if options.lab not in all_laboratories():
         raise Failure(f"Ein Labor {options.lab} gibt es nicht. Alle zeigt: dentatool tenant list")
     var = this_instance().var
-    name = json.loads((var / "secrets" / "database.json").read_text())["name"]
+    name = database_of(var)["name"]
     with scratch(var, "restore-lab") as folder:
         restored = _restored(options, to, folder)
         try:
@@ -169,7 +169,7 @@ def _what_holds(options: argparse.Namespace, to: datetime) -> str:
     from dentatool.operations.secrets import superuser_password  # noqa: PLC0415
 
     var = this_instance().var
-    known = json.loads((var / "secrets" / "database.json").read_text())
+    known = database_of(var)
     password, name = superuser_password(var), known["name"]
     try:
         with psycopg.connect(

@@ -1,11 +1,11 @@
 """dentatool reviews: the provider's review of administrative access, and whether a report of any review is as it was signed."""
 
 import argparse
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dentatool.operations.secrets import database_of
 from dentatool.project.console import Failure, printable, say
 from dentatool.project.instance import Instance, start_django, this_instance
 from dentatool.values.signed_file import SignatureError, check_file, public_key_of
@@ -54,7 +54,7 @@ def _review(options: argparse.Namespace) -> None:
     from dentatool.protection.founding import connect_as_owner  # noqa: PLC0415
 
     instance, now = this_instance(), datetime.now(UTC)
-    database = json.loads((instance.var / "secrets" / "database.json").read_text())
+    database = database_of(instance.var)
     superuser = _superuser_dsn(instance, embedded=administrators.is_embedded(database))
     try:
         who = administrators.caller()

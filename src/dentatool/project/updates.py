@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -177,11 +176,10 @@ def _server_number() -> int | None:
     import psycopg  # noqa: PLC0415
 
     from dentatool.operations.environment import connect  # noqa: PLC0415
+    from dentatool.operations.secrets import database_of  # noqa: PLC0415
 
     try:
-        database = json.loads((this_instance().var / "secrets" / "database.json").read_text())
-        database["name"] = os.environ.get("DENTATOOL_DB_NAME", database["name"])
-        with connect(database, "app") as link:
+        with connect(database_of(this_instance().var), "app") as link:
             return int(link.info.server_version)
     except (OSError, ValueError, KeyError, psycopg.Error):
         return None

@@ -4,7 +4,6 @@ Looked up in the folder itself, so that it can be told also when the database do
 nothing is lost; it is lost with the disk, and the disk fills.
 """
 
-import json
 import shutil
 import time
 from contextlib import suppress
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from dentatool.operations.backup.memory import State
 from dentatool.operations.backup.setup import is_wanted
+from dentatool.operations.secrets import database_of
 
 _LATE_S = 5 * 60.0  # as old as the newest lost work may be; otherwise a segment is away within a second
 _SEGMENT = 16 << 20
@@ -51,7 +51,7 @@ def backlog_state(var: Path) -> State:
     if not is_wanted():
         return State(True, "keine Sicherung eingerichtet, nichts wartet")
     with suppress(OSError, ValueError):
-        if json.loads((var / "secrets" / "database.json").read_text()).get("server") == "existing":
+        if database_of(var).get("server") == "existing":
             return State(True, "die Datenbank aus DATABASE_URL sichert, wer sie betreibt")
     try:
         waiting = backlog(var / "postgres")

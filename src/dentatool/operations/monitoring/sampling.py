@@ -1,6 +1,5 @@
 """Takes a sample each minute, beside the watch, and keeps it."""
 
-import json
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, date, datetime
@@ -15,6 +14,7 @@ from dentatool.operations.monitoring.errors import as_json, groups
 from dentatool.operations.monitoring.measures import Sample, measure
 from dentatool.operations.monitoring.requests import BUCKETS_S, Counted, counted, folder_of
 from dentatool.operations.monitoring.state_page import remember_errors
+from dentatool.operations.secrets import database_of
 
 EVERY_S = 60.0
 
@@ -86,7 +86,6 @@ def sample_for_ever(var: Path, stopping: Event, say: Callable[[str], None]) -> N
 
 def _database(var: Path) -> dict[str, object] | None:
     try:
-        found: dict[str, object] = json.loads((var / "secrets" / "database.json").read_text())
+        return database_of(var)
     except (OSError, ValueError):
         return None
-    return found
