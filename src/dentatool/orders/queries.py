@@ -113,6 +113,11 @@ class Rows:
         return rows
 
 
+def _as_opened() -> QuerySet[Order]:
+    """What the worklist shows without any filter: open orders, of which neither day nor person decides."""
+    return orders_wanted(Wanted(), today=date.max, may_see_patients=False)
+
+
 class _AsOpened(Rows):
     """The worklist without any filter, as it is opened all day: its first page and its count are prepared."""
 
@@ -140,11 +145,9 @@ def practices_by_name() -> Named:
 
 
 _open_count = Prepared(
-    lambda: (
-        Order.objects.open().order_by().values_list("lab_id").annotate(count=Count("*")).values_list("lab_id", "count")
-    )
+    lambda: _as_opened().order_by().values_list("lab_id").annotate(count=Count("*")).values_list("lab_id", "count")
 )
-_open_first = Prepared(lambda: Order.objects.open().order_by("due_on", "id").values(*_COLUMNS)[:PER_PAGE])
+_open_first = Prepared(lambda: _as_opened().values(*_COLUMNS)[:PER_PAGE])
 _practices = Prepared(lambda: Practice.objects.order_by("name").values("id", *_PRACTICE))
 _practices_with = Prepared(lambda ids: Practice.objects.filter(any_of("id", ids)).order_by().values("id", *_PRACTICE))
 _patients_with = Prepared(lambda ids: Patient.objects.filter(any_of("id", ids)).order_by().values("id", "pseudonym"))
