@@ -46,7 +46,7 @@ class Answer:
     """What came back, as bytes."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: "Headers"
     body: bytes
 
     @property

@@ -4,10 +4,8 @@ It fails closed and in German, tells the operator by mail, and goes on when the 
 so those tests need root; without, they are skipped and say so.
 """
 
-import http.client
 import json
 import os
-import ssl
 import subprocess
 import sys
 import time
@@ -16,7 +14,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
@@ -24,14 +21,13 @@ import time_machine
 from django.test import override_settings
 
 from dentatool.operations.doctor import WRONG, examine
-from dentatool.values.order_number import check_digit
 from harness.installation import Run
 from harness.smtp import PostOffice, in_settings
+from operations.rounds.installed import ask, order_form
 
 pytestmark = pytest.mark.slow
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a disk of its own needs root")
 CLARA = "clara@betreiber.example"
-_TRUST = ssl._create_unverified_context()  # noqa: S323 - our own server, self-signed
 DISK_MB = 900
 
 
@@ -61,33 +57,15 @@ class Laboratory:
     def order(self) -> tuple[int, str]:
         """Take in an order; status and page. What is acknowledged is remembered."""
         key = str(uuid4())
-        body = f"422201-{key[:8].upper()}-ZE-202600001-1-"
-        form = {
-            "order_number": f"{body}{check_digit(body)}", "practice": "1001", "patient_name": f"Kill {key[:6]} Anna",
-            "pseudonym": key[:12], "insurance": "gkv", "work": "NEM-Krone, verblendet", "teeth": "14:krone",
-            "received_on": time.strftime("%d.%m.%Y"), "due_on": time.strftime("%d.%m.%Y"), "care": "regel",
-            "intake_key": key, "csrfmiddlewaretoken": "c" * 32,
-        }  # fmt: skip
-        status, page = self.ask("POST", "/auftraege/neu/", urlencode(form))
+        form = order_form(key)
+        status, page = self.ask("POST", "/auftraege/neu/", form)
         if status == 302:
             self.stored[key] = form["patient_name"]
         return status, page
 
-    def ask(self, method: str, path: str, body: str | None = None) -> tuple[int, str]:
-        head = {
-            "Cookie": f"__Host-csrf={'c' * 32}; __Host-dentatool={self.facts['sessions'][0]}",
-            "Referer": f"https://localhost:{self.run.port}/",
-            "Content-Type": "application/x-www-form-urlencoded",
-        }
-        connection = http.client.HTTPSConnection("localhost", self.run.port, timeout=30, context=_TRUST)
-        try:
-            connection.request(method, path, body, head)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-        except (OSError, http.client.HTTPException):
-            return 0, ""
-        finally:
-            connection.close()
+    def ask(self, method: str, path: str, form: dict[str, str] | None = None) -> tuple[int, str]:
+        answer = ask(self.run, method, path, self.facts["sessions"][0], form)
+        return answer.status, answer.text
 
     def tells(self) -> dict[str, Any]:
         done = subprocess.run(
@@ -103,10 +81,10 @@ class Laboratory:
         assert all(each["has_tooth"] for each in told.values())
 
 
-def await_answer(ask: Any, wanted: int, seconds: float = 60) -> str:
+def await_answer(asked: Any, wanted: int, seconds: float = 60) -> str:
     ending = time.monotonic() + seconds
     while True:
-        status, page = ask()
+        status, page = asked()
         if status == wanted:
             return page
         assert time.monotonic() < ending and status in (0, 302, 503), (status, page[-1500:])

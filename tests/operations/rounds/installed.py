@@ -5,16 +5,43 @@ draft LAB N    N more invoice drafts: ids
 tell LAB       what stands in the database, told plainly
 """
 
+import http.client
 import json
 import sys
+import time
 from datetime import date
 from typing import Any
 from uuid import UUID, uuid4
 
 from dentatool.project.instance import start_django
+from dentatool.values.order_number import check_digit
+from harness.installation import Run
+from harness.live import Answer, Headers, Line, LiveServer
 
 PASSWORD = "Zirkon-Krone-36-mesial"
 SESSIONS = 8
+
+
+def order_form(key: str) -> dict[str, str]:
+    """What a person types into the intake, with a patient whose name tells the form's key."""
+    body = f"422201-{key[:8].upper()}-ZE-2026{int(key[:4], 16) % 90_000 + 10_000:05}-1-"
+    today = time.strftime("%d.%m.%Y")
+    return {
+        "order_number": f"{body}{check_digit(body)}", "practice": "1001", "patient_name": f"Kill {key[:8]} Anna",
+        "pseudonym": key[:12], "insurance": "gkv", "work": "NEM-Krone, verblendet", "teeth": "14:krone", "shade": "A3",
+        "shipments": "1", "received_on": today, "due_on": today, "care": "regel", "intake_key": key,
+    }  # fmt: skip
+
+
+def ask(run: Run, method: str, path: str, session: str = "", form: dict[str, str] | None = None) -> Answer:
+    """One request on a connection of its own. Status 0: no answer came."""
+    line = Line(LiveServer(run.port, run.log))
+    try:
+        return line.ask(method, path, session, form)
+    except (OSError, http.client.HTTPException):
+        return Answer(0, Headers([]), b"")
+    finally:
+        line.close()
 
 
 def found() -> dict[str, Any]:

@@ -4,7 +4,6 @@ a backup, a rotation of keys, a restore, and all at once, as when the power goes
 `make test` kills three times, `make soak` as often as DENTATOOL_SOAK_ROUNDS says.
 """
 
-import http.client
 import json
 import os
 import queue
@@ -13,7 +12,6 @@ import re
 import secrets
 import shutil
 import signal
-import ssl
 import subprocess
 import sys
 import time
@@ -22,14 +20,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
-from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
 
-from dentatool.values.order_number import check_digit
 from harness.installation import Run, children_of
-from operations.rounds.installed import PASSWORD
+from operations.rounds.installed import PASSWORD, ask, order_form
 
 ROUNDS = int(os.environ.get("DENTATOOL_SOAK_ROUNDS", "0"))
 RECOVERY_S = 60.0
@@ -37,16 +33,14 @@ RECOVERY_S = 60.0
 MOST_DEATHS, WITHIN_S = 4, 65.0
 DRAFTS = 25 + 6 * ROUNDS
 
-_TRUST = ssl._create_unverified_context()  # noqa: S323 - our own server, self-signed
-
 pytestmark = pytest.mark.slow
 
 
 class Work:
     """What people do all day, and what they were told: everything in `told` was acknowledged."""
 
-    def __init__(self, port: int, lab: dict[str, Any], drafts: list[str]) -> None:
-        self.port, self.lab = port, lab
+    def __init__(self, run: Run, lab: dict[str, Any], drafts: list[str]) -> None:
+        self.run, self.lab = run, lab  # the port stays that of the first run
         self.told: dict[str, dict[str, str]] = defaultdict(dict)
         self.statuses: Counter[tuple[str, int]] = Counter()
         self.over = Event()
@@ -86,16 +80,10 @@ class Work:
 
     def _order(self, session: str) -> None:
         """An order, sent again and again as the same form until somebody says that it is stored."""
-        key, number = str(uuid4()), secrets.randbelow(90_000) + 10_000
-        body = f"422201-{secrets.token_hex(4).upper()}-ZE-2026{number:05}-1-"
-        name = f"Kill {key[:8]} Anna"
-        form = {
-            "order_number": f"{body}{check_digit(body)}", "practice": "1001", "patient_name": name, "pseudonym": key[:12],
-            "insurance": "gkv", "work": "NEM-Krone, verblendet", "teeth": "14:krone", "shade": "A3", "shipments": "1",
-            "received_on": time.strftime("%d.%m.%Y"), "due_on": time.strftime("%d.%m.%Y"), "care": "regel", "intake_key": key,
-        }  # fmt: skip
+        key = str(uuid4())
+        form = order_form(key)
         if self._until_302("order", "/auftraege/neu/", session, form):
-            self.told["order"][key] = name
+            self.told["order"][key] = form["patient_name"]
 
     def _issue(self, session: str) -> None:
         """The next draft; 409 says that an earlier try, whose answer was lost, had issued it."""
@@ -108,49 +96,30 @@ class Work:
             self.told["invoice"][draft] = ""
 
     def _read(self, session: str) -> None:
-        status, _head, page = self._ask("GET", "/auftraege/", session)
-        self.statuses["page", status] += 1
-        if status == 200:
-            assert "</html>" in page
+        answer = ask(self.run, "GET", "/auftraege/", session)
+        self.statuses["page", answer.status] += 1
+        if answer.status == 200:
+            assert "</html>" in answer.text
             self.told["page"][uuid4().hex] = ""
 
     def _enter(self, _session: str) -> None:
-        self._ask("GET", "/anmelden/", "")
+        ask(self.run, "GET", "/anmelden/")
         form = {"name": self.lab["sign_in_name"], "password": PASSWORD, "weiter": "/"}
-        status, head, _page = self._ask("POST", "/anmelden/", "", form)
-        self.statuses["sign-in", status] += 1
-        if status == 302 and "__Host-dentatool" in head:
+        answer = ask(self.run, "POST", "/anmelden/", form=form)
+        self.statuses["sign-in", answer.status] += 1
+        if answer.status == 302 and any("__Host-dentatool=" in value for _name, value in answer.headers.all):
             self.told["sign-in"][uuid4().hex] = ""
         time.sleep(0.5)
 
     def _until_302(self, kind: str, path: str, session: str, form: dict[str, str], also: int = 302) -> bool:
         while not self.over.is_set():
-            status, _head, page = self._ask("POST", path, session, form)
-            self.statuses[kind, status] += 1
-            if status in (302, also):
+            answer = ask(self.run, "POST", path, session, form)
+            self.statuses[kind, answer.status] += 1
+            if answer.status in (302, also):
                 return True
-            assert status in (0, 503), (status, path, re.sub(r"<[^>]+>|\s+", " ", page)[-1500:])
+            assert answer.status in (0, 503), (answer.status, path, re.sub(r"<[^>]+>|\s+", " ", answer.text)[-1500:])
             time.sleep(0.1)
         return False
-
-    def _ask(self, method: str, path: str, session: str, form: dict[str, str] | None = None) -> tuple[int, str, str]:
-        """Status 0: no answer came."""
-        token = "c" * 32
-        head = {
-            "Cookie": f"__Host-csrf={token}" + (f"; __Host-dentatool={session}" if session else ""),
-            "Referer": f"https://localhost:{self.port}/",
-            "Content-Type": "application/x-www-form-urlencoded",
-        }
-        body = None if form is None else urlencode({**form, "csrfmiddlewaretoken": token})
-        connection = http.client.HTTPSConnection("localhost", self.port, timeout=20, context=_TRUST)
-        try:
-            connection.request(method, path, body, head)
-            answer = connection.getresponse()
-            return answer.status, str(answer.headers), answer.read().decode()
-        except (OSError, http.client.HTTPException):
-            return 0, "", ""
-        finally:
-            connection.close()
 
 
 class Rounds:
@@ -270,7 +239,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_half_whatever_is_killed(rou
     drafts = rounds.inside("draft", lab["lab"], str(DRAFTS))
     rounds.works("backup", "keygen", "--out", rounds.key)
     rounds.works("backup", "create", "--full")
-    work = Work(rounds.run.port, lab, drafts)
+    work = Work(rounds.run, lab, drafts)
     work.begin()
     killed: Counter[str] = Counter()
     slowest = 0.0
