@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from ipaddress import IPv6Address
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -39,6 +40,11 @@ def plant(
     )  # fmt: skip
 
 
+def nobodys_address() -> str:
+    """One that no other test signs in from: the rules count over all laboratories."""
+    return str(IPv6Address(0x2001_0DB8 << 96 | uuid4().int >> 32))
+
+
 def found(database: dict, rule: Rule, *labs: Any) -> list[Hit]:
     """Of these laboratories (none: of the platform); other tests leave their own."""
     wanted = {lab.lab_id for lab in labs} or {None}
@@ -64,7 +70,7 @@ def test_a_rule_applies_from_its_threshold_on_within_its_window_and_to_whom_it_c
 
 
 def test_guessing_from_one_address_is_seen_also_with_unknown_names(database: dict, trail: psycopg.Connection) -> None:
-    rule, origin = BY_NAME[FROM_ONE], f"192.0.2.{uuid4().int % 250}"
+    rule, origin = BY_NAME[FROM_ONE], nobodys_address()
     trail.execute(
         "insert into protection_platformevent (id, at, event, facts) select gen_random_uuid(), now(), 'authn_login_fail',"
         " jsonb_build_object('origin', %s::text, 'request', 'planted') from generate_series(1, %s)",
@@ -77,12 +83,12 @@ def test_guessing_from_one_address_is_seen_also_with_unknown_names(database: dic
 def test_one_address_at_many_accounts_is_seen_over_all_laboratories(
     database: dict, trail: psycopg.Connection, anna: Any, bert: Any
 ) -> None:
-    rule, origin = BY_NAME[SPRAYING], "198.51.100.7"
+    rule, origin = BY_NAME[SPRAYING], nobodys_address()
     for lab in (anna, bert):
         for _ in range(rule.most // 2):
             plant(trail, lab, "authn_login_fail", uuid4(), 1, origin=origin)
 
-    assert [(hit.origin, hit.times) for hit in found(database, rule)] == [(origin, rule.most)]
+    assert [(hit.origin, hit.times) for hit in found(database, rule) if hit.origin == origin] == [(origin, rule.most)]
 
 
 def test_a_real_guesser_is_told_to_the_laboratory_once_and_to_no_other(
