@@ -81,7 +81,7 @@ def test_the_bench_measures_everything_it_lists() -> None:
             *(sys.executable, "-m", "dentatool.project.cli", "bench", "--json", "--laboratories", "4"),
             *("--orders", "240", "--patients", "300", "--rounds", "1", "--requests", "3", "--sealing-s", "2"),
         ],
-        env=clean | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        env=clean | {"PYTHONPATH": os.pathsep.join(sys.path), "DENTATOOL_WORKERS": "1"},
         capture_output=True,
         text=True,
         timeout=300,
