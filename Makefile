@@ -12,7 +12,7 @@ run: setup ## Einrichten, was fehlt, und DentaTool über TLS bereitstellen
 
 test: setup-dev ## Alle Tests (Chromium wird als root nachinstalliert, sonst gezählt übersprungen)
 	@.venv/bin/python .ci/browser.py
-	@.venv/bin/python -m pytest -n 3 --dist loadfile -m "not alone"; together=$$?; \
+	@.venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not alone"; together=$$?; \
 		.venv/bin/python -m pytest -m alone && exit $$together
 
 check: setup-dev ## Format, Regeln, Typen, Schichten, Migrationen, Dokumentation
@@ -29,7 +29,7 @@ soak: setup-dev ## Dauerprobe: Webserver 200-mal und PostgreSQL 50-mal abgeschos
 	@DENTATOOL_SOAK=1 DENTATOOL_SOAK_KILLS=200 DENTATOOL_SOAK_DATABASE_KILLS=50 DENTATOOL_SOAK_ROUNDS=200 .venv/bin/python -m pytest \
 		tests/billing/test_killed_while_issuing.py tests/billing/test_killed_database.py \
 		tests/attack/test_atk_11_storm.py tests/attack/test_atk_20_trail_tampering.py tests/pages/test_bad_input.py \
-		tests/attack/test_atk_33_known_or_unknown.py tests/attack/test_password_guessing.py \
+		tests/attack/test_atk_33_known_or_unknown.py tests/attack/test_atk_33_invitations.py tests/attack/test_password_guessing.py \
 		tests/attack/test_password_guessing_served.py \
 		tests/api/test_described.py tests/operations/rounds tests/operations/test_faults.py tests/operations/backup tests/project/test_restore_ended.py tests/operations/test_keys_under_load.py
 

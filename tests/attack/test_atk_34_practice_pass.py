@@ -3,7 +3,7 @@
 Sommer and Winter are two customers of the same laboratory; Winter's person holds the pass.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -29,17 +29,36 @@ class Scene:
     sommer: dict[str, set[UUID]]  # table → ids of its rows
     winter: dict[str, set[UUID]]
     person: UUID
-    sql: psycopg.Connection
+    sql: Any = None  # once it has entered
 
 
 @pytest.fixture
 def scene(anna, app_connection):
-    with anna.at_work():
+    return _entered(_furnished(anna), app_connection)
+
+
+@pytest.fixture(scope="module")
+def furnished(new_laboratory):
+    """For the many tests in which nothing must change: furnished once."""
+    return _furnished(new_laboratory("Dentallabor Anna Huber", region="BY", place="D-München", city="München"))
+
+
+@pytest.fixture
+def still(furnished, app_connection):
+    return _entered(furnished, app_connection)
+
+
+def _furnished(lab: Any) -> Scene:
+    with lab.at_work():
         practices = [_practice(number) for number in ("100", "200")]
-    sommer, winter = (_fill(anna, practice) for practice in practices)
-    person = anna.practice_person(practices[1].pk).id
-    enter(app_connection, anna.lab_id, person, practices[1].pk)
-    return Scene(anna.lab_id, sommer, winter, person, app_connection)
+    sommer, winter = (_fill(lab, practice) for practice in practices)
+    return Scene(lab.lab_id, sommer, winter, lab.practice_person(practices[1].pk).id)
+
+
+def _entered(scene: Scene, sql: psycopg.Connection) -> Scene:
+    (winter,) = scene.winter["practices_practice"]
+    enter(sql, scene.lab_id, scene.person, winter)
+    return replace(scene, sql=sql)
 
 
 def _practice(number: str) -> Any:
@@ -104,8 +123,8 @@ def test_winter_sees_its_own_rows_and_no_others(scene):
 
 
 @pytest.mark.parametrize("table", CLOSED)
-def test_what_declares_nothing_is_empty(table, scene):
-    assert scene.sql.execute(f"select count(*) from {table}").fetchone() == (0,)
+def test_what_declares_nothing_is_empty(table, still):
+    assert still.sql.execute(f"select count(*) from {table}").fetchone() == (0,)
 
 
 def test_a_person_of_a_practice_sees_of_the_people_only_themselves(scene, superuser):
@@ -130,37 +149,37 @@ def test_every_table_that_shows_something_is_known_here():
 
 @pytest.mark.parametrize("table", sorted(MODELS))
 @pytest.mark.parametrize("escape", ["", "reset role", "set local role dentatool_app"])
-def test_no_row_of_the_laboratory_is_changed_added_or_deleted(table, escape, scene, superuser):
+def test_no_row_of_the_laboratory_is_changed_added_or_deleted(table, escape, still, superuser):
     """Also not after leaving the role again: then there is nothing to be seen at all."""
-    before = fingerprint(superuser, scene.lab_id)
+    before = fingerprint(superuser, still.lab_id)
     if escape:
-        assert refused(scene.sql, escape) in (None, "42501")
-        scene.sql.execute("reset role")
+        assert refused(still.sql, escape) in (None, "42501")
+        still.sql.execute("reset role")
     is_personal = MODELS[table].practice_scope is not None and bool(MODELS[table].practice_scope.person)
 
     for statement in (
         f"update {table} set lab_id = lab_id",
-        f"update {table} set lab_id = '{scene.lab_id}' where lab_id = '{scene.lab_id}'",
+        f"update {table} set lab_id = '{still.lab_id}' where lab_id = '{still.lab_id}'",
         f"delete from {table}",
         f"insert into {table} select * from {table}",
-        f"insert into {table} (id, lab_id) values (gen_random_uuid(), '{scene.lab_id}')",
+        f"insert into {table} (id, lab_id) values (gen_random_uuid(), '{still.lab_id}')",
     ):
         if is_personal and statement.startswith(("update", "delete")):
             continue  # their own: the tests below
-        answer = refused(scene.sql, f"with done as ({statement} returning 1) select 1 / (select count(*) from done)")
+        answer = refused(still.sql, f"with done as ({statement} returning 1) select 1 / (select count(*) from done)")
         # Refused outright, or done to no row at all, which divides by zero.
         assert answer in ("42501", "DT004", "DT008", "22012", "23502", *(["23505"] if is_personal else [])), statement
-    assert refused(scene.sql, f"truncate {table}") == "42501"
-    scene.sql.commit()
+    assert refused(still.sql, f"truncate {table}") == "42501"
+    still.sql.commit()
 
-    assert fingerprint(superuser, scene.lab_id) == before
+    assert fingerprint(superuser, still.lab_id) == before
 
 
 @pytest.mark.parametrize("table", sorted(MODELS))
-def test_out_of_the_role_everything_is_empty(table, scene):
-    scene.sql.execute("reset role")
+def test_out_of_the_role_everything_is_empty(table, still):
+    still.sql.execute("reset role")
 
-    assert scene.sql.execute(f"select count(*) from {table}").fetchone() == (0,)
+    assert still.sql.execute(f"select count(*) from {table}").fetchone() == (0,)
 
 
 @pytest.mark.parametrize("place", range(8))

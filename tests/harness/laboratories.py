@@ -174,7 +174,7 @@ def founding(database: dict) -> Iterator[psycopg.Connection]:
         yield link
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def new_laboratory(founding: psycopg.Connection, password_hash: str) -> Any:
     """`new_laboratory("Cäsar")`: one more laboratory with the full cast."""
 

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from django.db import models
 
@@ -106,6 +107,7 @@ def _condition(model: type[Record], constraint: models.BaseConstraint) -> str:
     return f"einmalig: {', '.join(columns)}"
 
 
+@lru_cache(maxsize=8192)  # a watch asks each minute, and nearly always for the same
 def plain(text: str) -> str:
     """The same for what a statement says and what PostgreSQL tells of it: case, quotes, brackets and gaps aside."""
     text = re.sub(r'"|\bpublic\.|\bas (\w*lab|practice|person)\b', "", text.lower())
