@@ -13,7 +13,7 @@ from django.db.models import ForeignKey
 from dentatool.kit.lists import shown
 from dentatool.protection.access import Account
 from dentatool.protection.audit import Entry
-from dentatool.protection.engine.prepared import Prepared, any_of
+from dentatool.protection.engine.prepared import EachOf, Prepared
 from dentatool.protection.tenancy import Record
 
 MOST = 200
@@ -62,7 +62,7 @@ def names_of(ids: set[UUID]) -> dict[UUID, str]:
     return {account.pk: account.display_name for account in _accounts(list(ids))} if ids else {}
 
 
-_accounts = Prepared(lambda ids: Account.objects.filter(any_of("id", ids)).order_by())
+_accounts = EachOf(lambda pk: Account.objects.filter(pk=pk).order_by())
 
 
 def _person(entry: Entry, people: dict[UUID, str]) -> str:

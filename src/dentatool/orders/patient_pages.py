@@ -10,7 +10,7 @@ from dentatool.kit.lists import in_this_order
 from dentatool.orders.models import Order, Patient
 from dentatool.orders.queries import row_values, shown_row
 from dentatool.protection.access import Permission
-from dentatool.protection.engine.prepared import Prepared, any_of
+from dentatool.protection.engine.prepared import EachOf, Prepared
 from dentatool.protection.vault import find_sealed
 
 MOST_FOUND = 200
@@ -20,7 +20,7 @@ MOST_ORDERS = 50
 _numbered = Prepared(
     lambda text: Patient.objects.filter(pseudonym=text).order_by().values_list("id", flat=True)[:MOST_FOUND]
 )
-_with_practice = Prepared(lambda ids: Patient.objects.filter(any_of("id", ids)).order_by().select_related("practice"))
+_with_practice = EachOf(lambda pk: Patient.objects.filter(pk=pk).order_by().select_related("practice"))
 
 
 def patients_found(patients: QuerySet[Patient], text: str) -> Any:

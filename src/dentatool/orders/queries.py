@@ -18,7 +18,7 @@ from dentatool.kit.lists import PER_PAGE
 from dentatool.orders.models import NumberState, Order, Patient
 from dentatool.orders.workflow import BILLABLE, LABELS, OPEN, PAUSED, TONES, State
 from dentatool.practices.models import Practice
-from dentatool.protection.engine.prepared import Prepared, any_of
+from dentatool.protection.engine.prepared import EachOf, Prepared
 from dentatool.protection.vault import find_sealed
 from dentatool.values.order_number import normalise
 
@@ -149,15 +149,13 @@ _open_count = Prepared(
 )
 _open_first = Prepared(lambda: _as_opened().values(*_COLUMNS)[:PER_PAGE])
 _practices = Prepared(lambda: Practice.objects.order_by("name").values("id", *_PRACTICE))
-_practices_with = Prepared(lambda ids: Practice.objects.filter(any_of("id", ids)).order_by().values("id", *_PRACTICE))
-_patients_with = Prepared(lambda ids: Patient.objects.filter(any_of("id", ids)).order_by().values("id", "pseudonym"))
-_named_patients = Prepared(
-    lambda ids: Patient.objects.filter(any_of("id", ids)).order_by().values("id", "pseudonym", "name")
-)
+_practices_with = EachOf(lambda pk: Practice.objects.filter(pk=pk).order_by().values("id", *_PRACTICE))
+_patients_with = EachOf(lambda pk: Patient.objects.filter(pk=pk).order_by().values("id", "pseudonym"))
+_named_patients = EachOf(lambda pk: Patient.objects.filter(pk=pk).order_by().values("id", "pseudonym", "name"))
 
 
-def _looked_up(prepared: Prepared[dict[str, Any]], ids: set[UUID]) -> Named:
-    return _by_id(prepared(list(ids))) if ids else {}
+def _looked_up(each: EachOf[dict[str, Any]], ids: set[UUID]) -> Named:
+    return _by_id(each(list(ids)))
 
 
 def _by_id(rows: Iterable[dict[str, Any]]) -> Named:

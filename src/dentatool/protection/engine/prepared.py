@@ -5,7 +5,7 @@ Pass, policies and sealed fields are where they always are, in the connection, t
 a prepared query sees what the same queryset would see at that moment.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 from functools import cached_property
 from types import SimpleNamespace
@@ -48,12 +48,37 @@ class Prepared(Generic[Row]):
 
     @cached_property
     def _written(self) -> tuple[Any, Any, str, tuple[Any, ...]]:
-        queryset: Any = self._build(*map(_Placeholder, range(self._count)))
+        queryset: Any = self._build(*self._placeholders())
         compiler = queryset.query.get_compiler(using=queryset.db)
-        sql, params = compiler.as_sql()
+        sql, params = self._asked(*compiler.as_sql())
         converters = compiler.get_converters([column for column, *_ in compiler.select[: compiler.col_count]])
         compiler.get_converters = lambda _columns: converters
         return queryset, compiler, sql, tuple(params)
+
+    def _placeholders(self) -> Iterable[Expression]:
+        return map(_Placeholder, range(self._count))
+
+    def _asked(self, sql: str, params: Iterable[Any]) -> tuple[str, Iterable[Any]]:
+        return sql, params
+
+
+class EachOf(Prepared[Row]):
+    """`patients = EachOf(lambda pk: Patient.objects.filter(pk=pk).order_by())`, then `patients(ids)`: what there is of each,
+    in any order, by one statement.
+
+    Each key is looked up by itself (OFFSET 0 keeps PostgreSQL from joining otherwise). It may know nothing of how large a
+    laboratory is, and for `= any(…)` it reads the whole index of a large one among small ones: 148 pages for 25 of 20,000.
+    """
+
+    def __call__(self, *values: Any) -> list[Row]:
+        return super().__call__(*values) if values != ([],) else []
+
+    def _placeholders(self) -> Iterable[Expression]:
+        return [_Key()]
+
+    def _asked(self, sql: str, params: Iterable[Any]) -> tuple[str, Iterable[Any]]:
+        each = f"SELECT found.* FROM unnest(%s) AS sought (key) CROSS JOIN LATERAL ({sql} OFFSET 0) AS found"  # noqa: S608 (Django wrote it)
+        return each, (_Slot(0), *params)
 
 
 def any_of(name: str, values: Any) -> Lookup:  # type: ignore[type-arg]
@@ -90,6 +115,13 @@ class _Placeholder(Expression):
 
     def as_sql(self, _compiler: Any, _connection: Any) -> Any:
         return "%s", [_Slot(self.place)]
+
+
+class _Key(Expression):
+    """The key that is being looked up."""
+
+    def as_sql(self, _compiler: Any, _connection: Any) -> Any:
+        return "sought.key", []
 
 
 class _AnyOf(Lookup):  # type: ignore[type-arg]  # Django's own cannot be subscripted
