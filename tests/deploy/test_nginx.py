@@ -63,7 +63,7 @@ def front(database: dict, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             f"{each}_temp_path {folder}/temp;\n" for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
         user = "user root;\n" if os.geteuid() == 0 else ""
-        whole = f"{user}daemon off;\npid {folder}/pid;\nevents {{}}\nhttp {{\n{temp}{text}}}\n"
+        whole = f"{user}daemon off;\npid {folder}/pid;\nevents {{}}\nhttp {{\naccess_log {folder}/access.log;\n{temp}{text}}}\n"
         (folder / "nginx.conf").write_text(whole)
         command = [str(NGINX), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
         tested = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
