@@ -4,6 +4,7 @@ Statements are caught from the real pages; EXPLAIN (ANALYZE, BUFFERS) asks them 
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -121,7 +122,8 @@ def _accepted(seen: Seen) -> bool:
 
 def _short(question: str) -> str:
     """Enough to find it again: its table and what it orders by."""
-    table = question.partition(" FROM ")[2].split(" ")[0].strip('"')
+    found = re.search(r' FROM "(\w+)"', question)  # keys looked up one by one stand around their table
+    table = found[1] if found else ""
     order = question.rpartition(" ORDER BY ")[2].replace('"', "")[:60] if " ORDER BY " in question else ""
     what = "count " if "COUNT(" in question.upper() else ""
     return f"{what}{table}{' by ' + order if order else ''}"
