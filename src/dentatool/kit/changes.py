@@ -59,7 +59,7 @@ def _newest(most: int) -> Prepared[Entry]:
 
 def names_of(ids: set[UUID]) -> dict[UUID, str]:
     """Account ids → names of the people."""
-    return {account.pk: account.display_name for account in _accounts(list(ids))} if ids else {}
+    return {account.pk: account.display_name for account in _accounts(list(ids))}
 
 
 _accounts = EachOf(lambda pk: Account.objects.filter(pk=pk).order_by())

@@ -180,7 +180,7 @@ class Ranked:
 
 
 def in_this_order(queryset: QuerySet[Any], ids: Sequence[Any], fetch: Callable[[list[Any]], list[Any]]) -> Ranked:
-    """The records with these ids, in this order: for `find_sealed`, which ranks. `fetch`: a `Prepared` by ids."""
+    """The records with these ids, in this order: for `find_sealed`, which ranks. `fetch`: an `EachOf`."""
     return Ranked(queryset, ids, fetch)
 
 

@@ -21,9 +21,9 @@ Row = TypeVar("Row")
 class Prepared(Generic[Row]):
     """`orders = Prepared(lambda pk: Order.objects.filter(pk=pk))`, then `orders(pk)` is the list of rows.
 
-    The function is called once, with placeholders: it may hand them to lookups, not look at them; `any_of("id", ids)`
-    takes the place of `__in`. Values go to the driver as they are: ids, texts, numbers, days, lists of these; None matches
-    nothing. Raises TypeError for another number of values.
+    The function is called once, with placeholders: it may hand them to lookups, not look at them; `any_of("number", numbers)`
+    takes the place of `__in` (for keys: EachOf). Values go to the driver as they are: ids, texts, numbers, days, lists of
+    these; None matches nothing. Raises TypeError for another number of values.
     """
 
     def __init__(self, build: Callable[..., QuerySet[Any, Row]]) -> None:
