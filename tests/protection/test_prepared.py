@@ -6,9 +6,11 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.db.models import Value
 from django.db.models.sql.compiler import SQLCompiler
 
 from dentatool.orders.models import Order, Patient, Position
+from dentatool.orders.queries import _open_first as opened_first
 from dentatool.practices.models import Practice
 from dentatool.protection.engine.prepared import EachOf, Prepared, any_of
 
@@ -72,6 +74,33 @@ def test_any_number_of_ids(anna, order):
     with_ids = Prepared(lambda ids: Order.objects.filter(any_of("id", ids)).values_list("number", flat=True))
     with anna.at_work():
         assert [with_ids(ids) for ids in ([], [uuid4()], [order.pk], [uuid4(), order.pk])] == [[], [], ["A-1"], ["A-1"]]
+
+
+def test_what_no_call_changes_stands_in_the_statement_however_it_is_spelled(anna, order):
+    odd = ["100 %s", "%", "O'Brien", "back\\slash", "ß"]
+    by_kind = Prepared(
+        lambda tray: Order.objects.filter(tray=tray, kind__in=odd).order_by("kind").values_list("kind", Value("%s '"))
+    )
+    with anna.at_work():
+        for place, kind in enumerate(["other", *odd]):
+            Order.objects.create(
+                number=f"A-{place}2", practice_id=order.practice_id, tray="5", kind=kind, received_on=order.received_on
+            )
+        assert sorted(by_kind("5")) == sorted((kind, "%s '") for kind in odd)
+        assert by_kind("6") == []
+
+
+def test_the_plan_that_is_kept_reads_the_open_orders_by_their_own_index(anna):
+    asked = []
+    with anna.at_work(), connection.cursor() as cursor:
+        with connection.execute_wrapper(lambda run, *rest: (asked.append(rest), run(*rest))[1]):
+            opened_first()
+        ((statement, values),) = [rest[:2] for rest in asked]
+        assert values == ()
+        cursor.execute("set local plan_cache_mode = force_generic_plan")
+        cursor.execute("set local enable_seqscan = off")
+        cursor.execute("explain " + statement)
+        assert "order_open_by_due" in str(cursor.fetchall())
 
 
 patients = EachOf(lambda pk: Patient.objects.select_related("practice").filter(pk=pk).order_by())

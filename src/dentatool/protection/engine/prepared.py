@@ -5,6 +5,7 @@ Pass, policies and sealed fields are where they always are, in the connection, t
 a prepared query sees what the same queryset would see at that moment.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from copy import copy
 from functools import cached_property
@@ -14,6 +15,7 @@ from typing import Any, Generic, TypeVar
 from django.db import connections
 from django.db.models import F, Lookup, QuerySet
 from django.db.models.expressions import Expression
+from psycopg.sql import Literal
 
 Row = TypeVar("Row")
 
@@ -32,10 +34,10 @@ class Prepared(Generic[Row]):
     def __call__(self, *values: Any) -> list[Row]:
         if len(values) != self._count:
             raise TypeError(f"{self._count} values are wanted, not {len(values)}")
-        queryset, compiler, sql, params = self._written
+        queryset, compiler, statement, places = self._written
         ours: Any = copy(compiler)
         ours.connection = connections[queryset.db]
-        ours.as_sql = lambda *_, **__: (sql, tuple(values[p.place] if type(p) is _Slot else p for p in params))
+        ours.as_sql = lambda *_, **__: (statement, tuple(values[place] for place in places))
         # What Django's own iterables look at.
         asked = SimpleNamespace(
             db=queryset.db,
@@ -47,13 +49,13 @@ class Prepared(Generic[Row]):
         return list(queryset._iterable_class(asked))
 
     @cached_property
-    def _written(self) -> tuple[Any, Any, str, tuple[Any, ...]]:
+    def _written(self) -> tuple[Any, Any, str, list[int]]:
         queryset: Any = self._build(*self._placeholders())
         compiler = queryset.query.get_compiler(using=queryset.db)
-        sql, params = self._asked(*compiler.as_sql())
+        statement, places = _with_constants(*self._asked(*compiler.as_sql()), connections[queryset.db])
         converters = compiler.get_converters([column for column, *_ in compiler.select[: compiler.col_count]])
         compiler.get_converters = lambda _columns: converters
-        return queryset, compiler, sql, tuple(params)
+        return queryset, compiler, statement, places
 
     def _placeholders(self) -> Iterable[Expression]:
         return map(_Placeholder, range(self._count))
@@ -81,8 +83,31 @@ class EachOf(Prepared[Row]):
         return each, (_Slot(0), *params)
 
 
+def _with_constants(statement: str, params: Iterable[Any], connection: Any) -> tuple[str, list[int]]:
+    """The statement with what no call changes written into it, and which value takes each place that is left.
+
+    PostgreSQL keeps one plan for all calls, and such a plan uses a partial index only for what the statement itself says:
+    with the open states as values it planned the worklist anew each time, for longer than it read.
+    """
+    connection.ensure_connection()
+    left, places = iter(params), []
+
+    def fill(found: re.Match[str]) -> str:
+        if found[0] == "%%":
+            return "%%"
+        if isinstance(param := next(left), _Slot):
+            places.append(param.place)
+            return "%s"
+        return Literal(param).as_string(connection.connection).replace("%", "%%")
+
+    return re.sub("%[%s]", fill, statement), places
+
+
 def any_of(name: str, values: Any) -> Lookup:  # type: ignore[type-arg]
-    """A condition for `filter` in a prepared query: one statement, however many values there are."""
+    """A condition for `filter` in a prepared query: one statement, however many values there are.
+
+    By a sub-select, so that PostgreSQL does not hope to plan better each time for knowing how many there are.
+    """
     return _AnyOf(F(name), values)
 
 
@@ -130,4 +155,6 @@ class _AnyOf(Lookup):  # type: ignore[type-arg]  # Django's own cannot be subscr
     def as_sql(self, compiler: Any, connection: Any) -> Any:
         left, before = self.process_lhs(compiler, connection)
         right, values = self.process_rhs(compiler, connection)
-        return f"{left} = any({right})", [*before, *values]
+        kind = self.lhs.output_field.db_type(connection)
+        kind = "text" if kind.startswith("varchar") else kind  # a cast to varchar(n) would cut what is too long
+        return f"{left} = any(array(select unnest({right}::{kind}[])))", [*before, *values]
