@@ -91,7 +91,12 @@ def test_the_bench_measures_everything_it_lists() -> None:
     found = json.loads(done.stdout)
     # So few laboratories may well be read as a whole; the exit code must say so and nothing else.
     assert done.returncode == (1 if any(each["problems"] for each in found["plans"]) else 0)
-    assert {each["name"] for each in found["database"]} == WORKLOADS | {"… Protokoll auch von Hand"}
+    assert {each["name"] for each in found["database"]} == WORKLOADS | {
+        "… Protokoll auch von Hand",
+        "… samt Suche im Prozess",
+    }
+    for ours, by_hand in found["rows"].values():  # also after orders were taken in
+        assert ours == by_hand > 0
     for each in found["database"]:
         assert each["ours_us"] > 0
         assert each["raw_us"] > 0

@@ -126,7 +126,7 @@ def history(request: HttpRequest, pk: UUID) -> HttpResponse:
     return render(request, "kit/record_history.html", facts)
 
 
-_one = Prepared(lambda pk: Order.objects.select_related("practice", "dentist", "patient").filter(pk=pk))
+_one = Prepared(lambda pk: Order.objects.select_related("practice", "dentist", "patient").filter(pk=pk).order_by())
 
 
 def _order(pk: UUID, *, lock: bool = False) -> Order:

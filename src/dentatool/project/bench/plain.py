@@ -4,7 +4,8 @@ The plain tables have every index of the real ones, and a trigram index for frag
 cannot have. The statements fetch what the page shows and nothing else; psycopg prepares them by itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -32,7 +33,7 @@ def build_plain_tables(link: psycopg.Connection, measured: Measured) -> None:
         else:
             link.execute(f"create table plain.{table} as select * from public.{table}")  # type: ignore[arg-type]  # noqa: S608
         _same_indexes(link, table)
-    link.execute("create index on plain.orders_patient using gin (lab_id, name gin_trgm_ops)")
+    link.execute("create index on plain.orders_patient using gin (lab_id, name gin_trgm_ops) with (fastupdate = off)")
     for model in copied_models():
         _same_references(link, model._meta.db_table)
 
@@ -53,6 +54,36 @@ def _plain_patients(link: psycopg.Connection, measured: Measured, model: Any) ->
         "select id from protection_laboratory where id <> %s order by id", [measured.lab_id]).fetchall()]  # fmt: skip
     for start in range(0, len(labs), _AT_ONCE):
         copy_rows(link, model, "plain", measured.lab_id, labs[start : start + _AT_ONCE])
+
+
+@contextmanager
+def followed(link: psycopg.Connection, measured: Measured) -> Iterator[None]:
+    """What is taken in meanwhile comes into the plain tables too, so that both sides go on holding the same rows."""
+    (since,) = link.execute("select clock_timestamp()").fetchone() or (None,)
+    yield
+    for model in copied_models():
+        table = model._meta.db_table
+        columns = ", ".join(f'"{field.column}"' for field in model._meta.local_concrete_fields)
+        clear = columns.replace('"name"', "'Neu Aufgenommen'").replace('"birth_date"', "'1970-02-01'")
+        shown = clear.replace('"allergies", "remarks"', "'', ''") if table == "orders_patient" else columns
+        link.execute(
+            f"insert into plain.{table} ({columns}) select {shown} from public.{table}"  # type: ignore[arg-type]  # noqa: S608
+            f" where lab_id = %s and {'at' if table == 'protection_entry' else 'created_at'} >= %s",
+            [measured.lab_id, since],
+        )
+
+
+def rows_of_both(link: psycopg.Connection, measured: Measured) -> dict[str, list[int]]:
+    """Orders and patients of the measured laboratory, in our tables and in the plain ones."""
+    tables = ("orders_order", "orders_patient")
+    counted = "select count(*) from {}.{} where lab_id = %s"
+    return {
+        table: [
+            link.execute(counted.format(schema, table), [measured.lab_id]).fetchone()[0]  # type: ignore[arg-type, index]
+            for schema in ("public", "plain")
+        ]
+        for table in tables
+    }
 
 
 def _same_indexes(link: psycopg.Connection, table: str) -> None:
@@ -222,8 +253,9 @@ def search(lab: UUID, fragment: str) -> Work:
         _all(cursor, "select count(*) from plain.orders_patient where lab_id = %s and name ilike %s", [lab, like])
         _all(cursor, """
             select a.id, a.pseudonym, a.name, a.birth_date, a.insurance, p.customer_number, p.name
-            from plain.orders_patient a join plain.practices_practice p on p.lab_id = a.lab_id and p.id = a.practice_id
-            where a.lab_id = %s and a.name ilike %s order by a.name, a.id limit 25""", [lab, like])  # fmt: skip
+            from (select * from plain.orders_patient where lab_id = %s and name ilike %s order by name, id limit 25) a
+            join plain.practices_practice p on p.lab_id = a.lab_id and p.id = a.practice_id
+            order by a.name, a.id""", [lab, like])  # fmt: skip
 
     return work
 

@@ -7,7 +7,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -24,6 +24,7 @@ from dentatool.project.bench.measuring import (
     call_duel,
     door_seconds,
     forget,
+    on_one_core,
     page_duel,
     quantile,
     writing_duel,
@@ -117,19 +118,23 @@ class _Bench:
     def measure(self) -> dict[str, Any]:
         """Rounds of duels and requests in turn, then what needs a restart."""
         duels, door = self._duels()
-        for duel in duels:
-            duel.warm()
+        with self._on_one_core():
+            for duel in duels:
+                duel.warm()
         taken: dict[tuple[str, int], list[list[float]]] = {}
         for _ in range(self.sizes.rounds):
-            for duel in duels:
-                duel.round()
-            for name in TARGETS_MS:
-                for clients in (1, 2):
-                    taken.setdefault((name, clients), []).append(self._requests(name, clients))
+            with self._on_one_core():
+                for duel in duels:
+                    duel.round()
+            with plain.followed(self.link, self.measured):
+                for name in TARGETS_MS:
+                    for clients in (1, 2):
+                        taken.setdefault((name, clients), []).append(self._requests(name, clients))
         results = [duel.result() for duel in duels]
         return {
             "database": results,
             "door_us": door * 1e6,
+            "rows": plain.rows_of_both(self.link, self.measured),
             "api": [self._api_result(name, address) for name, address in self._api_addresses().items()],
             "requests": [_request_result(name, clients, rounds, results) for (name, clients), rounds in taken.items()],
             "xml": xml_speed(self.measured, self.link, self.sizes.rounds),
@@ -140,9 +145,9 @@ class _Bench:
     def _duels(self) -> tuple[list[Duel], float]:
         measured, link, cookies = self.measured, self.link, self.visitor.cookies
         lab = measured.lab_id
-        capture(
-            cookies, f"/patienten/?suche={self.fragment}"
-        )  # names are in memory, as in a server that has run for a while
+        searched = f"/patienten/?suche={self.fragment}"
+        capture(cookies, searched)  # names are in memory, as in a server that has run for a while
+        search = capture(cookies, searched)
         worklist = capture(cookies, "/auftraege/")
         order_page = capture(cookies, f"/auftraege/{self.order_id}/")
         with _taken_back(link, lab):  # the first one fetches the keys, which a server holds for minutes
@@ -155,8 +160,14 @@ class _Bench:
             page_duel("Auftragsseite", order_page, plain.order_page(lab, self.order_id), measured, link),
             writing_duel("Auftrag anlegen", creating, plain.create_order(lab), measured, link),
             writing_duel("… Protokoll auch von Hand", creating, plain.create_order(lab, trail=True), measured, link),
-            call_duel("Patientensuche", self._search, plain.search(lab, self.fragment), measured, link),
+            page_duel("Patientensuche", search, plain.search(lab, self.fragment), measured, link),
+            call_duel("… samt Suche im Prozess", self._search, plain.search(lab, self.fragment), measured, link),
         ], door
+
+    def _on_one_core(self) -> AbstractContextManager[None]:
+        from django.db import connection  # noqa: PLC0415
+
+        return on_one_core([connection.connection.info.backend_pid, self.link.info.backend_pid])
 
     def _search(self) -> None:
         from dentatool.orders.models import Patient  # noqa: PLC0415

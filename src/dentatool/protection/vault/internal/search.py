@@ -163,11 +163,15 @@ def _changed_since(field: SealedText, since: datetime | None) -> tuple[datetime,
 
 
 def _stale(field: SealedText, names: FoldedNames, hits: list[bytes]) -> set[bytes]:
-    """Those of the hits whose row is gone or no longer the one that matched."""
+    """Those of the hits whose row is gone or no longer the one that matched: asked one by one, by the primary key."""
     if not hits:
         return set()
-    rows = dict(_ask(field, "select id, version from {table} where id = any(%s)", [_uuids(hits)]))
-    return {hit for hit in hits if rows.get(UUID(bytes=hit)) != names.version_of(hit)}
+    ids, versions = ",".join(hit.hex() for hit in hits), ",".join(str(names.version_of(hit)) for hit in hits)
+    question = (
+        "select hits.id from unnest(%s::uuid[], %s::int[]) as hits (id, version)"
+        " where hits.version is distinct from (select version from {table} where id = hits.id)"
+    )
+    return {row_id.bytes for (row_id,) in _ask(field, question, [f"{{{ids}}}", f"{{{versions}}}"])}
 
 
 def _opened(field: SealedText, condition: str = "", arguments: Any = ()) -> Iterator[tuple[bytes, int, str]]:
