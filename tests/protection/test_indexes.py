@@ -1,5 +1,8 @@
 """Which indexes the tables have: the planner may know nothing of columns, so none of them may lead it astray."""
 
+from dentatool.protection.tenancy.internal.shield import protect_database
+from harness.database import in_role
+
 INDEXES = """
     select rel.relname, idx.relname as name, i.indisunique, i.indpred is not null as partial,
            array(select a.attname::text from unnest(i.indkey) with ordinality as k (number, place)
@@ -36,3 +39,13 @@ def test_each_foreign_key_begins_an_index(superuser):
 
     assert len(keys) > 30
     assert [(table, *columns) for table, columns in keys if (table, *columns) not in begun] == []
+
+
+def test_a_narrow_index_of_an_older_version_goes_with_the_next_migration(superuser):
+    narrow = "orders_patient_practice_id_same_lab_idx"
+    superuser.execute(f"create index {narrow} on orders_patient (lab_id, practice_id)")
+
+    with in_role("owner"):
+        protect_database()
+
+    assert superuser.execute("select to_regclass(%s)", [f"public.{narrow}"]).fetchone() == (None,)

@@ -30,12 +30,21 @@ class Duel:
     note: str = ""
     ours_s: list[float] = field(default_factory=list)
     raw_s: list[float] = field(default_factory=list)
+    near_s: list[tuple[float, float]] = field(default_factory=list)  # ours and raw, where all share a core
 
     def round(self) -> None:
         """Ours and raw in turn; keeps the median of each."""
+        ours, raw = self._in_turn()
+        self.ours_s.append(ours)
+        self.raw_s.append(raw)
+
+    def round_near(self) -> None:
+        """The same while program and database share a core: beside the result, not in it."""
+        self.near_s.append(self._in_turn())
+
+    def _in_turn(self) -> tuple[float, float]:
         pairs = [(_timed(self.ours), _timed(self.raw)) for _ in range(_REPEATS)]
-        self.ours_s.append(statistics.median(pair[0] for pair in pairs))
-        self.raw_s.append(statistics.median(pair[1] for pair in pairs))
+        return statistics.median(pair[0] for pair in pairs), statistics.median(pair[1] for pair in pairs)
 
     def warm(self) -> None:
         """Plans, caches and prepared statements: both as in a server that has run for a while."""
@@ -46,11 +55,13 @@ class Duel:
     def result(self) -> dict[str, Any]:
         """Everything measured; the ratio is that of the two medians and nothing else."""
         ours, raw = statistics.median(self.ours_s), statistics.median(self.raw_s)
+        near = [statistics.median(side) for side in zip(*self.near_s, strict=True)]
         return {
             "name": self.name,
             "ours_us": ours * 1e6,
             "raw_us": raw * 1e6,
             "ratio": ours / raw,
+            "ratio_on_one_core": near[0] / near[1] if near else None,
             "target": TARGET_RATIO,
             "met": ours / raw <= TARGET_RATIO,
             "statements": self.statements,
@@ -107,18 +118,19 @@ def door_seconds(page: Captured, rounds: int) -> float:
 
 
 @contextmanager
-def on_one_core(backends: Iterable[int]) -> Iterator[None]:
-    """This process and these backends share a core, where the system lets us say so.
+def placed(backends: Iterable[int], *, near: bool) -> Iterator[None]:
+    """This process on one core and these backends on another, as in operation; `near`: all on one.
 
-    Else the ratio is drawn by lot: waking a sleeping core takes as long as a small statement, and which of the two sides
-    has to wait for one changes from run to run (an order's page by hand 415 µs on one core, 340 to 930 otherwise).
+    Left alone they move, and the ratio is drawn by lot: waking a sleeping core takes as long as a small statement (an order's
+    page by hand 390 µs on one core, 820 on two, anything between otherwise). Does nothing where the system cannot place.
     """
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
     held = {process: os.sched_getaffinity(process) for process in (0, *backends)}
+    here, there = min(held[0]), max(held[0])
     for process in held:
-        os.sched_setaffinity(process, {max(held[0])})
+        os.sched_setaffinity(process, {here if process == 0 and not near else there})
     try:
         yield
     finally:

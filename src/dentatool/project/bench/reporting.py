@@ -12,9 +12,12 @@ def lines(found: dict[str, Any]) -> Iterator[str]:
     )
     yield f"Rechner: {found['cpus']} Kerne, Last vorher {found['load_before']:.2f}, nachher {found['load_after']:.2f}, {found['postgres']}."
     yield ""
-    yield f"In der Datenbank (µs, Median; Ziel Verhältnis ≤ {found['database'][0]['target']}):"
+    yield (
+        f"In der Datenbank (µs, Median; Ziel Verhältnis ≤ {found['database'][0]['target']}; Programm und Datenbank auf zwei Kernen,"
+        " in Klammern das Verhältnis auf einem):"
+    )
     for each in found["database"]:
-        note = f"  ({each['note']})" if each["note"] else ""
+        note = f" ({each['ratio_on_one_core']:.2f})" + (f"  {each['note']}" if each["note"] else "")
         mark = "✓" if each["met"] else "✗"
         yield f"  {mark} {each['name']:<26} {each['ours_us']:8.0f} gegen {each['raw_us']:8.0f} = {each['ratio']:5.2f}{note}"
     yield f"    Sitzung nachschlagen       {found['door_us']:8.0f} (kommt zu jeder Seite hinzu, hat kein Gegenstück)"

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
+from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -24,8 +25,8 @@ from dentatool.project.bench.measuring import (
     call_duel,
     door_seconds,
     forget,
-    on_one_core,
     page_duel,
+    placed,
     quantile,
     writing_duel,
 )
@@ -39,6 +40,8 @@ from dentatool.project.console import Failure, step
 
 TARGETS_MS = {"Auftragsliste": 5.0, "Auftragsseite": 6.0, "Auftrag anlegen": 7.0, "Patientensuche": 12.0}
 _WARM = 6
+# New ones in each round, which share its requests: two in one process take turns, and the kernel deals by chance.
+_CONNECTIONS = 3
 
 
 def run(sizes: Sizes, *, quiet: bool) -> dict[str, Any]:
@@ -118,18 +121,18 @@ class _Bench:
     def measure(self) -> dict[str, Any]:
         """Rounds of duels and requests in turn, then what needs a restart."""
         duels, door = self._duels()
-        with self._on_one_core():
-            for duel in duels:
-                duel.warm()
+        for duel in duels:
+            duel.warm()
         taken: dict[tuple[str, int], list[list[float]]] = {}
         for _ in range(self.sizes.rounds):
-            with self._on_one_core():
-                for duel in duels:
-                    duel.round()
+            for near in (False, True):
+                with self._placed(near=near):
+                    for duel in duels:
+                        (duel.round_near if near else duel.round)()
+            each = max(1, self.sizes.requests // _CONNECTIONS)
             with plain.followed(self.link, self.measured):
-                for name in TARGETS_MS:
-                    for clients in (1, 2):
-                        taken.setdefault((name, clients), []).append(self._requests(name, clients))
+                for name, clients, _again in product(TARGETS_MS, (1, 2), range(_CONNECTIONS)):
+                    taken.setdefault((name, clients), []).append(self._requests(name, clients, each))
         results = [duel.result() for duel in duels]
         return {
             "database": results,
@@ -164,10 +167,10 @@ class _Bench:
             call_duel("… samt Suche im Prozess", self._search, plain.search(lab, self.fragment), measured, link),
         ], door
 
-    def _on_one_core(self) -> AbstractContextManager[None]:
+    def _placed(self, *, near: bool) -> AbstractContextManager[None]:
         from django.db import connection  # noqa: PLC0415
 
-        return on_one_core([connection.connection.info.backend_pid, self.link.info.backend_pid])
+        return placed([connection.connection.info.backend_pid, self.link.info.backend_pid], near=near)
 
     def _search(self) -> None:
         from dentatool.orders.models import Patient  # noqa: PLC0415
@@ -178,9 +181,8 @@ class _Bench:
         for patient in found[:25]:
             assert patient.name
 
-    def _requests(self, name: str, clients: int) -> list[float]:
-        """Milliseconds of each request, by so many clients at once."""
-        count = self.sizes.requests
+    def _requests(self, name: str, clients: int, count: int) -> list[float]:
+        """Milliseconds of each request, by so many clients at once, each with a connection of its own."""
         address = {
             "Auftragsliste": "/auftraege/",
             "Auftragsseite": f"/auftraege/{self.order_id}/",
@@ -213,7 +215,7 @@ class _Bench:
 
     def write_orders(self) -> list[float]:
         """Some orders by two clients at once; milliseconds of each."""
-        return self._requests("Auftrag anlegen", 2)
+        return self._requests("Auftrag anlegen", 2, self.sizes.requests)
 
     def _new_orders(self, count: int) -> list[Request]:
         from urllib.parse import urlencode  # noqa: PLC0415
