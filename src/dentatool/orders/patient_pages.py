@@ -10,16 +10,13 @@ from dentatool.kit.lists import in_this_order
 from dentatool.orders.models import Order, Patient
 from dentatool.orders.queries import row_values, shown_row
 from dentatool.protection.access import Permission
-from dentatool.protection.engine.prepared import EachOf, Prepared
+from dentatool.protection.engine.prepared import EachOf
 from dentatool.protection.vault import find_sealed
 
 MOST_FOUND = 200
 MOST_ORDERS = 50
 
 
-_numbered = Prepared(
-    lambda text: Patient.objects.filter(pseudonym=text).order_by().values_list("id", flat=True)[:MOST_FOUND]
-)
 # The columns of the list, and no others: half the time.
 _SHOWN = ("pseudonym", "name", "birth_date", "insurance", "practice__customer_number", "practice__name")
 _with_practice = EachOf(lambda pk: Patient.objects.filter(pk=pk).order_by().select_related("practice").only(*_SHOWN))
@@ -27,10 +24,9 @@ _with_practice = EachOf(lambda pk: Patient.objects.filter(pk=pk).order_by().sele
 
 def patients_found(patients: QuerySet[Patient], text: str) -> Any:
     """Patients by name (any spelling, any part) or by the practice's number, best first."""
-    numbered = _numbered(text)
-    named = [key for key in find_sealed(Patient, "name", text, limit=MOST_FOUND) if key not in set(numbered)]
+    found = find_sealed(Patient, "name", text, limit=MOST_FOUND, also="pseudonym")
     few = patients.prefetch_related(None).select_related("practice")  # of known ids a join is one question less
-    return in_this_order(few, [*numbered, *named], _with_practice)
+    return in_this_order(few, found, _with_practice)
 
 
 def orders_of(request: HttpRequest, patient: Patient) -> dict[str, Any]:

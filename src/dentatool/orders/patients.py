@@ -70,11 +70,9 @@ def patient_meant(
 def search_patients(text: str, practice_id: UUID | None = None, *, limit: int = MOST_FOUND) -> list[Patient]:
     """Patients whose name or number fits, best first; of one practice if it is given."""
     of_practice = Patient.objects.filter(practice_id=practice_id) if practice_id else Patient.objects.all()
-    numbered = list(of_practice.filter(pseudonym=text).select_related("practice")[:limit])
-    ids = find_sealed(Patient, "name", text, limit=200)
+    ids = find_sealed(Patient, "name", text, limit=200, also="pseudonym")
     found = {patient.pk: patient for patient in of_practice.filter(pk__in=ids).select_related("practice")}
-    named = [found[key] for key in ids if key in found]
-    return [*numbered, *(patient for patient in named if patient not in numbered)][:limit]
+    return [found[key] for key in ids if key in found][:limit]
 
 
 _numbered = Prepared(

@@ -232,9 +232,7 @@ def _meant_by(text: str, *, may_see_patients: bool) -> Q:
     meant = _begins("number", text) | _begins("order_number", normalise(text)) | Q(tray=text)
     meant |= Q(practice_id__in=list(practices[:_MOST_FOUND]))
     if may_see_patients:
-        patients = [*find_sealed(Patient, "name", text, limit=_MOST_FOUND)]
-        patients += Patient.objects.filter(pseudonym=text).values_list("id", flat=True)[:_MOST_FOUND]
-        meant |= Q(patient_id__in=patients)
+        meant |= Q(patient_id__in=find_sealed(Patient, "name", text, limit=_MOST_FOUND, also="pseudonym"))
     return meant
 
 

@@ -53,6 +53,31 @@ def test_another_laboratory_finds_nothing_even_after_anna_has_searched(anna, ber
         assert own.pk not in find_sealed(specimens, "name", "müller")
 
 
+def test_what_an_open_column_holds_to_the_letter_comes_first(anna, bert, specimens, patients):
+    with bert.at_work():
+        specimens.objects.create(name="Fremd, Franz", box="kern")
+    with anna.at_work():
+        boxed = specimens.objects.create(name="Zuletzt, Zoe", box="kern")
+        both = specimens.objects.create(name="Kern, Karla", box="kern")
+        specimens.objects.create(name="Anders, Anton", box="Kern")
+        ids = find_sealed(specimens, "name", "kern", also="box")
+        assert set(ids[:2]) == {boxed.pk, both.pk}
+        assert ids[2:] == [patients["Kern, Anna"].pk, patients["Kernbach, Ida"].pk]
+        assert len(find_sealed(specimens, "name", "kern", also="box", limit=3)) == 3
+        only = Q(pk__in=[both.pk, patients["Kernbach, Ida"].pk])
+        assert find_sealed(specimens, "name", "kern", also="box", where=only) == [both.pk, patients["Kernbach, Ida"].pk]
+        assert find_sealed(specimens, "name", "?!", also="box") == []
+        boxed.box = "?!"
+        boxed.save()
+        assert find_sealed(specimens, "name", "?!", also="box") == [boxed.pk]
+        boxed.delete()
+        assert find_sealed(specimens, "name", "?!", also="box") == []
+    with pytest.raises(NoPass):
+        find_sealed(specimens, "name", "kern", also="box")
+    with anna.at_work(), pytest.raises(FieldError):
+        find_sealed(specimens, "name", "kern", also="remarks")  # sealed as well
+
+
 def test_without_a_pass_nothing_is_searched(specimens, database):
     with pytest.raises(NoPass):
         find_sealed(specimens, "name", "müller")

@@ -41,6 +41,7 @@ def find_sealed(
     limit: int = 50,
     where: Q | None = None,
     whole: bool = False,
+    also: str = "",
     **same: Any,
 ) -> list[UUID]:
     """Ids of this laboratory's rows whose sealed value matches, best first.
@@ -49,7 +50,8 @@ def find_sealed(
     case, accents, hyphens and the spelling of umlauts do not count. `where` narrows by columns that are not
     sealed, `practice_id=…` to rows that hold exactly this. `whole=True` asks for the whole name alone, through the token
     index: it opens some 160 names of the rows with the `same` instead of all, which suits "is this patient known
-    already?". Needs a pass; raises FieldError for a field without search.
+    already?". Else `also` may name a column that is not sealed: rows that hold there what was typed, to the letter, are
+    found too, and first. Needs a pass; raises FieldError for a field without search, or a sealed one for `also`.
     """
     field: Any = model._meta.get_field(name)
     if not getattr(field, "search", False):
@@ -66,19 +68,28 @@ def find_sealed(
     if whole:
         columns: dict[Any, Any] = {getattr(model._meta.get_field(key), "column", key): same[key] for key in same}
         return _whole_names(field, query, limit, allowed, columns)
-    return _matching(field, query, limit, allowed)
+    return _matching(field, query, limit, allowed, _open_column(model, also) if also else "")
 
 
-def _matching(field: SealedText, query: str, limit: int, allowed: set[bytes] | None) -> list[UUID]:
-    names = _names_now(field)
+def _open_column(model: type[Record], name: str) -> str:
+    field: Any = model._meta.get_field(name)
+    if hasattr(field, "place"):
+        raise SealedFieldError(f"{model._meta.label}.{name} ist geschützt und lässt sich nicht wörtlich vergleichen.")
+    return str(field.column)
+
+
+def _matching(field: SealedText, query: str, limit: int, allowed: set[bytes] | None, also: str) -> list[UUID]:
+    names, holders = _names_now(field, also, query, limit)
     hits = names.search(query, limit, allowed)
     stale = _stale(field, names, hits)
     if stale:  # removed, or changed by a long transaction: the second look is with every row compared
         _cache.distrust(_key(field))
-        names = _names_now(field)
+        names, holders = _names_now(field, also, query, limit)
         hits = names.search(query, limit, allowed)
         stale = _stale(field, names, hits)
-    return [UUID(bytes=hit) for hit in hits if hit not in stale]
+    first = [row_id for row_id in holders if allowed is None or row_id in allowed]
+    found = dict.fromkeys([*first, *(hit for hit in hits if hit not in stale)])
+    return [UUID(bytes=row_id) for row_id in list(found)[:limit]]
 
 
 def _whole_names(
@@ -116,12 +127,12 @@ def _of_token(field: SealedText, query: str, same: dict[str, Any]) -> list[tuple
     return [row[1:] for row in answer if row[1] is not None]
 
 
-def _names_now(field: SealedText) -> FoldedNames:
-    """The names as this transaction sees them."""
+def _names_now(field: SealedText, also: str, typed: str, limit: int) -> tuple[FoldedNames, list[bytes]]:
+    """The names as this transaction sees them, and the rows whose column `also` holds what was typed."""
     key = _key(field)
     with _cache.lock_of(key):
         known = _cache.get(key)
-        at, committed_only, recent = _changed_since(field, known.at if known else None)
+        at, committed_only, recent, holders = _changed_since(field, known.at if known else None, also, typed, limit)
         if known is None:
             names = FoldedNames.of(_opened(field))
         elif known.needs_comparison:
@@ -133,7 +144,7 @@ def _names_now(field: SealedText) -> FoldedNames:
         if committed_only:
             # What this transaction wrote itself may still be rolled back: it is for this search alone.
             _cache.put(key, Known(names, at, compared=known is None or known.needs_comparison, before=known))
-    return names
+    return names, holders
 
 
 def _compared(field: SealedText, names: FoldedNames) -> FoldedNames:
@@ -147,19 +158,30 @@ def _compared(field: SealedText, names: FoldedNames) -> FoldedNames:
     return names.with_changes(_opened(field, "where id = any(%s)", [_uuids(changed)]), gone)
 
 
-def _changed_since(field: SealedText, since: datetime | None) -> tuple[datetime, bool, list[tuple[bytes, int]]]:
-    """The moment, whether this transaction has written nothing yet, and the rows changed since then (id, version)."""
-    rows = list(
+def _changed_since(
+    field: SealedText, since: datetime | None, also: str, typed: str, limit: int
+) -> tuple[datetime, bool, list[tuple[bytes, int]], list[bytes]]:
+    """The moment, whether this transaction has written nothing yet, the rows changed since then (id, version), and those
+    whose column `also` holds what was typed.
+    """
+    rows = "select id, version, false as holds from {table} where changed_at > %s::timestamptz - %s::interval"
+    arguments: list[Any] = [since, _OVERLAP]
+    if also:
+        column = connection.ops.quote_name(also)
+        holding = f"(select id, version, true from {{table}} where {column} = %s limit %s)"  # noqa: S608  (the model's)
+        rows, arguments = f"{rows} union all {holding}", [*arguments, typed, limit]
+    answer = list(
         _ask(
             field,
-            "select moment.at, moment.quiet, rows.id, rows.version"
+            "select moment.at, moment.quiet, rows.id, rows.version, rows.holds"  # noqa: S608  (a column of the model)
             " from (select clock_timestamp() as at, pg_current_xact_id_if_assigned() is null as quiet) moment"
-            " left join {table} rows on rows.changed_at > %s::timestamptz - %s::interval",
-            [since, _OVERLAP],
+            f" left join ({rows}) rows on true",
+            arguments,
         )
     )
-    at, quiet = rows[0][:2]
-    return at, quiet, [(row_id.bytes, version) for _at, _quiet, row_id, version in rows if row_id is not None]
+    at, quiet = answer[0][:2]
+    changed = [(row[2].bytes, row[3]) for row in answer if row[4] is False]
+    return at, quiet, changed, [row[2].bytes for row in answer if row[4]]
 
 
 def _stale(field: SealedText, names: FoldedNames, hits: list[bytes]) -> set[bytes]:
