@@ -28,6 +28,7 @@ class Duel:
     raw: Callable[[], None]
     statements: int
     note: str = ""
+    renew: Callable[[], None] = lambda: None
     ours_s: list[float] = field(default_factory=list)
     raw_s: list[float] = field(default_factory=list)
     near_s: list[tuple[float, float]] = field(default_factory=list)  # ours and raw, where all share a core
@@ -69,15 +70,31 @@ class Duel:
         }
 
 
-def page_duel(name: str, page: Captured, work: Work, measured: Measured, link: psycopg.Connection) -> Duel:
-    """The statements of a page under a pass against hand-written SQL, each in one transaction that ends with COMMIT."""
+def page_duel(
+    name: str,
+    page: Captured,
+    work: Work,
+    measured: Measured,
+    link: psycopg.Connection,
+    again: Callable[[], Captured] | None = None,
+) -> Duel:
+    """The statements of a page under a pass against hand-written SQL, each in one transaction that ends with COMMIT.
+
+    `again` serves the page anew before each round, for one that asks what is new since it was last served.
+    """
     from dentatool.protection.tenancy import laboratory  # noqa: PLC0415
+
+    now = page
 
     def ours() -> None:
         with laboratory(measured.lab_id, actor=measured.account_id):
-            page.replay()
+            now.replay()
 
-    return Duel(name, ours, lambda: _in_transaction(link, work), len(page.statements))
+    def renew() -> None:
+        nonlocal now
+        now = again() if again else now
+
+    return Duel(name, ours, lambda: _in_transaction(link, work), len(page.statements), renew=renew)
 
 
 def writing_duel(name: str, page: Captured, work: Work, measured: Measured, link: psycopg.Connection) -> Duel:
