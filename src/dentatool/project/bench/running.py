@@ -40,7 +40,7 @@ from dentatool.project.console import Failure, step
 
 TARGETS_MS = {"Auftragsliste": 5.0, "Auftragsseite": 6.0, "Auftrag anlegen": 7.0, "Patientensuche": 12.0}
 _WARM = 6
-# New ones in each round, which share its requests: two in one process take turns, and the kernel deals by chance.
+# New ones in each round: two in one process take turns, and the kernel deals by chance.
 _CONNECTIONS = 3
 # Before the first round, by four connections: each process plans a statement eleven times before it keeps the plan.
 _ROUSED = 3
@@ -143,10 +143,9 @@ class _Bench:
                 with self._placed(near=near):
                     for duel in duels:
                         (duel.round_near if near else duel.round)()
-            each = max(1, self.sizes.requests // _CONNECTIONS)
             with plain.followed(self.link, self.measured):
                 for name, clients, _again in product(TARGETS_MS, (1, 2), range(_CONNECTIONS)):
-                    taken.setdefault((name, clients), []).append(self._requests(name, clients, each))
+                    taken.setdefault((name, clients), []).append(self._requests(name, clients, self.sizes.requests))
             calm_at = time.monotonic() + _CALM_S
         results = [duel.result() for duel in duels]
         return {
