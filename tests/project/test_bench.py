@@ -100,6 +100,7 @@ def test_the_bench_measures_everything_it_lists() -> None:
     for each in found["database"]:
         assert each["ours_us"] > 0
         assert each["raw_us"] > 0
+        assert each["ratio_on_one_core"] > 0
         assert each["ratio"] == pytest.approx(each["ours_us"] / each["raw_us"])
     assert {(each["name"], each["clients"]) for each in found["requests"]} == {
         (name, n) for name in WORKLOADS for n in (1, 2)

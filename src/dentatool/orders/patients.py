@@ -70,9 +70,12 @@ def patient_meant(
 def search_patients(text: str, practice_id: UUID | None = None, *, limit: int = MOST_FOUND) -> list[Patient]:
     """Patients whose name or number fits, best first; of one practice if it is given."""
     of_practice = Patient.objects.filter(practice_id=practice_id) if practice_id else Patient.objects.all()
-    ids = find_sealed(Patient, "name", text, limit=200, also="pseudonym")
+    # By itself, since other practices may have patients with this number without end.
+    numbered = list(of_practice.filter(pseudonym=text).select_related("practice")[:limit])
+    ids = find_sealed(Patient, "name", text, limit=200)
     found = {patient.pk: patient for patient in of_practice.filter(pk__in=ids).select_related("practice")}
-    return [found[key] for key in ids if key in found][:limit]
+    named = [found[key] for key in ids if key in found]
+    return [*numbered, *(patient for patient in named if patient not in numbered)][:limit]
 
 
 _numbered = Prepared(

@@ -129,7 +129,7 @@ class _Bench:
             duel.warm()
         with plain.followed(self.link, self.measured):
             for name, _again in product(TARGETS_MS, range(_ROUSED)):
-                self._requests(name, 4, self.sizes.requests)
+                self._requests(name, 4)
         self.link.execute(
             "checkpoint"
         )  # what was loaded is on the disk, and no longer being written beside the measurement
@@ -145,7 +145,7 @@ class _Bench:
                         (duel.round_near if near else duel.round)()
             with plain.followed(self.link, self.measured):
                 for name, clients, _again in product(TARGETS_MS, (1, 2), range(_CONNECTIONS)):
-                    taken.setdefault((name, clients), []).append(self._requests(name, clients, self.sizes.requests))
+                    taken.setdefault((name, clients), []).append(self._requests(name, clients))
             calm_at = time.monotonic() + _CALM_S
         results = [duel.result() for duel in duels]
         return {
@@ -199,8 +199,9 @@ class _Bench:
         for patient in found[:25]:
             assert patient.name
 
-    def _requests(self, name: str, clients: int, count: int) -> list[float]:
+    def _requests(self, name: str, clients: int) -> list[float]:
         """Milliseconds of each request, by so many clients at once, each with a connection of its own."""
+        count = self.sizes.requests
         address = {
             "Auftragsliste": "/auftraege/",
             "Auftragsseite": f"/auftraege/{self.order_id}/",
@@ -233,7 +234,7 @@ class _Bench:
 
     def write_orders(self) -> list[float]:
         """Some orders by two clients at once; milliseconds of each."""
-        return self._requests("Auftrag anlegen", 2, self.sizes.requests)
+        return self._requests("Auftrag anlegen", 2)
 
     def _new_orders(self, count: int) -> list[Request]:
         from urllib.parse import urlencode  # noqa: PLC0415

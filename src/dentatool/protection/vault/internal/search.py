@@ -188,6 +188,7 @@ def _stale(field: SealedText, names: FoldedNames, hits: list[bytes]) -> set[byte
     """Those of the hits whose row is gone or no longer the one that matched: asked one by one, by the primary key."""
     if not hits:
         return set()
+    # As text: psycopg takes longer to write the two lists than PostgreSQL to look the rows up.
     ids, versions = ",".join(hit.hex() for hit in hits), ",".join(str(names.version_of(hit)) for hit in hits)
     question = (
         "select hits.id from unnest(%s::uuid[], %s::int[]) as hits (id, version)"
