@@ -236,3 +236,16 @@ def test_a_practice_without_names_gets_none_stored(house):
 
         assert Patient.objects.count() == 0
         assert patient_for(practice, PatientFacts(pseudonym="A17")).name == ""
+
+
+def test_a_practices_number_is_found_however_many_others_have_the_same(house):
+    from dentatool.orders.models import Patient
+    from dentatool.orders.patients import search_patients
+    from dentatool.practices.models import Practice
+
+    with house.at_work():
+        crowd = Practice.objects.create(customer_number="1900", name="Praxis am Markt")
+        Patient.objects.bulk_create(Patient(practice=crowd, pseudonym="7") for _ in range(201))
+        own = Practice.objects.create(customer_number="1901", name="Praxis am Tor")
+        meant = Patient.objects.create(practice=own, pseudonym="7", name="Rosina Müller")
+        assert search_patients("7", own.pk) == [meant]
