@@ -15,7 +15,7 @@ from dentatool.orders.models import AREAS, Art, Care, Insurance, Order, Patient,
 from dentatool.orders.patients import PatientFacts
 from dentatool.practices.models import Dentist, Practice
 from dentatool.values.money import Unreadable
-from dentatool.values.order_number import LONGEST, OrderNumber, check, normalise
+from dentatool.values.order_number import LONGEST, check, normalise, parse
 from dentatool.values.tooth import format_teeth, parse_teeth
 
 VAT_CHOICES = [("", "wie üblich"), ("70", "7 %"), ("190", "19 %"), ("50", "5 %"), ("160", "16 %"), ("0", "0 %")]
@@ -35,23 +35,35 @@ class OrderNumberField(forms.CharField):
         return number
 
 
+def _typed(**attrs: str) -> forms.TextInput:
+    """A text that the browser does not fill in by itself: what was typed for the last order is wrong for this one."""
+    return forms.TextInput(attrs={"autocomplete": "off", **attrs})
+
+
 class IntakeForm(Form):
     """A new order, in the order in which a slip is read: number, practice, patient, work, teeth, dates."""
 
     order_number = OrderNumberField(label=_("Auftragsnummer"))
-    practice = forms.CharField(label=_("Praxis"), max_length=200)
-    dentist = RecordChoiceField(Dentist.objects.none(), label=_("Behandler"), required=False, empty_label="ohne Angabe")
+    practice = forms.CharField(label=_("Praxis"), max_length=200, widget=_typed(list="praxen", **{"data-practice": ""}))
+    dentist = RecordChoiceField(
+        Dentist.objects.filter(active=True).select_related("practice"),
+        label=_("Behandler"), required=False, empty_label="ohne Angabe",
+    )  # fmt: skip
     patient = forms.UUIDField(required=False, widget=forms.HiddenInput)
-    patient_name = forms.CharField(label=_("Patient"), max_length=120, required=False)
-    pseudonym = forms.CharField(label=_("Patientennummer"), max_length=40, required=False)
+    patient_name = forms.CharField(
+        label=_("Patient"), max_length=120, required=False, widget=_typed(**{"data-patient-name": ""})
+    )
+    pseudonym = forms.CharField(label=_("Patientennummer"), max_length=40, required=False, widget=_typed())
     birth_date = DateField(label=_("Geburtsdatum"), required=False, past=True)
     insurance = forms.ChoiceField(label=_("Versicherung"), choices=Insurance.choices, initial=Insurance.STATUTORY)
-    work = forms.CharField(label=_("Art der Arbeit"), max_length=80)
+    work = forms.CharField(
+        label=_("Art der Arbeit"), max_length=80, widget=_typed(list="arbeiten", **{"data-work": ""})
+    )
     area = forms.ChoiceField(label=_("Bereich"), choices=[("", "automatisch"), *AREAS], required=False)
     care = forms.ChoiceField(label=_("Versorgungsform"), choices=Care.choices, initial=Care.REGULAR)
     teeth = TeethField(label=_("Zähne"), required=False)
-    shade = forms.CharField(label=_("Zahnfarbe"), max_length=40, required=False)
-    tray = forms.CharField(label=_("Schale"), max_length=20, required=False)
+    shade = forms.CharField(label=_("Zahnfarbe"), max_length=40, required=False, widget=_typed(list="farben"))
+    tray = forms.CharField(label=_("Schale"), max_length=20, required=False, widget=_typed())
     shipments = forms.IntegerField(label=_("Versandgänge"), min_value=0, max_value=30, initial=1, required=False)
     received_on = DateField(label=_("Eingang"), required=False)
     due_on = DateField(label=_("Liefertermin"), required=False)
@@ -62,17 +74,6 @@ class IntakeForm(Form):
     chain: ServiceChain | None = None
     received_for_due: date | None = None  # the day of receipt that followed an earlier day of delivery
     pseudonym_taken = ""  # the Patientennummer that came from the Auftragsnummer, since the field was empty
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["dentist"].queryset = Dentist.objects.filter(active=True).select_related("practice")
-        off = {"autocomplete": "off"}
-        self.fields["practice"].widget.attrs.update(off | {"list": "praxen", "data-practice": ""})
-        self.fields["work"].widget.attrs.update(off | {"list": "arbeiten", "data-work": ""})
-        self.fields["patient_name"].widget.attrs.update(off | {"data-patient-name": ""})
-        for name in ("pseudonym", "shade", "tray"):
-            self.fields[name].widget.attrs.update(off)
-        self.fields["shade"].widget.attrs["list"] = "farben"
 
     def clean_practice(self) -> str:
         self.chosen = practice_typed(self.cleaned_data["practice"])
@@ -98,8 +99,8 @@ class IntakeForm(Form):
 
     def _take_pseudonym(self) -> None:
         """The page fills the number in while one types; who is faster than its answer gets it from here."""
-        number = check(self.cleaned_data.get("order_number", ""))
-        if isinstance(number, OrderNumber) and self.cleaned_data.get("pseudonym") == "":
+        number = parse(self.cleaned_data.get("order_number", ""))
+        if number and self.cleaned_data.get("pseudonym") == "":
             self.cleaned_data["pseudonym"] = self.pseudonym_taken = number.pseudonym
 
     def _receive(self) -> None:

@@ -22,7 +22,7 @@ from dentatool.practices.models import Dentist, KnownLocation, Practice
 from dentatool.protection.engine.prepared import Prepared
 from dentatool.protection.engine.together import write_together
 from dentatool.protection.tenancy import Record
-from dentatool.values.order_number import LONGEST, OrderNumber, check, normalise
+from dentatool.values.order_number import LONGEST, OrderNumber, normalise, parse
 from dentatool.values.shade import normalise_shade
 from dentatool.values.tooth import format_teeth, in_order
 
@@ -65,14 +65,14 @@ def create_order(
     An Auftragsnummer that is wrong or missing is kept and marked; there is no XML until it is right.
     :raises NotYet: the patient or the chain does not fit; nothing is stored.
     """
-    order = _order_of(practice, ordered, chain)
+    order, number = _order_of(practice, ordered, chain)
     order.intake_key, order.state, order.teeth_text = intake_key, state, format_teeth(teeth or {})[:200]
     parts: list[Record] = [OrderTooth(order=order, tooth=tooth, part=part) for tooth, part in (teeth or {}).items()]
     if chain is not None:
         parts += first_lines(order, chain, variables or {})
     # Counting locks the counter: from here on the laboratory's orders come one by one, and what is asked now holds.
     order.number = next_number(order.received_on)
-    location, facts = _location_of(order), patient if isinstance(patient, PatientFacts) else None
+    location, facts = number.location if number else "", patient if isinstance(patient, PatientFacts) else None
     near = _near(practice, location, facts.pseudonym if facts else "", intake_key)
     if near.twin is not None:
         give_back(order.received_on)
@@ -102,10 +102,9 @@ def _store(records: list[Record]) -> None:
         ) from refused
 
 
-def _order_of(practice: Practice, ordered: Ordered, chain: ServiceChain | None) -> Order:
+def _order_of(practice: Practice, ordered: Ordered, chain: ServiceChain | None) -> tuple[Order, OrderNumber | None]:
     order = Order(
         practice=practice,
-        area=ordered.area or area_of(ordered.order_number) or getattr(chain, "area", "") or "ZE",
         care=ordered.care,
         kind=ordered.kind or getattr(chain, "name", ""),
         shade=normalise_shade(ordered.shade),
@@ -114,8 +113,9 @@ def _order_of(practice: Practice, ordered: Ordered, chain: ServiceChain | None) 
         due_on=ordered.due_on,
         remarks=ordered.remarks,
     )
-    set_order_number(order, ordered.order_number)
-    return order
+    number = set_order_number(order, ordered.order_number)
+    order.area = ordered.area or getattr(number, "area", "") or getattr(chain, "area", "") or "ZE"
+    return order, number
 
 
 @transaction.atomic
@@ -143,21 +143,14 @@ def change_order(order: Order, changed: Mapping[str, Any], *, teeth: Mapping[int
     return reprice(order) if _REPRICING & set(changed) else Repriced()
 
 
-def set_order_number(order: Order, typed: str) -> None:
-    """Store the number normalised, never repaired, and what is known about it. Does not save."""
+def set_order_number(order: Order, typed: str) -> OrderNumber | None:
+    """Store the number normalised, never repaired, and what is known about it. Does not save. Its parts, if it is right."""
     number = normalise(typed[:200])
     order.order_number = number[:LONGEST]
     order.number_reason = ""  # whoever let another number pass did not see this one
-    if not number:
-        order.number_state = NumberState.MISSING
-    else:
-        order.number_state = NumberState.VALID if isinstance(check(number), OrderNumber) else NumberState.WRONG
-
-
-def area_of(typed: str) -> str:
-    """The area that a right Auftragsnummer names, else nothing."""
-    number = check(typed)
-    return number.area if isinstance(number, OrderNumber) else ""
+    parts = parse(number)
+    order.number_state = NumberState.VALID if parts else NumberState.WRONG if number else NumberState.MISSING
+    return parts
 
 
 def set_teeth(order: Order, marked: Mapping[int, str]) -> None:
@@ -251,8 +244,8 @@ def practice_at(location: str) -> Practice | None:
 
 
 def _location_of(order: Order) -> str:
-    number = check(order.order_number) if order.has_valid_number else None
-    return number.location if isinstance(number, OrderNumber) else ""
+    number = parse(order.order_number) if order.has_valid_number else None
+    return number.location if number else ""
 
 
 _practice = Prepared(lambda pk: Practice.objects.filter(pk=pk))

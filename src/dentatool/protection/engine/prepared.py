@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 from django.db import connections
 from django.db.models import F, Lookup, QuerySet
 from django.db.models.expressions import Expression
+from django.db.models.query import ValuesListIterable
 from psycopg.sql import Literal
 
 Row = TypeVar("Row")
@@ -35,9 +36,14 @@ class Prepared(Generic[Row]):
         if len(values) != self._count:
             raise TypeError(f"{self._count} values are wanted, not {len(values)}")
         queryset, compiler, statement, places = self._written
+        connection = connections[queryset.db]
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [values[place] for place in places])
+            rows: list[Any] = cursor.fetchall()
+        if queryset._iterable_class is ValuesListIterable and not compiler.get_converters(()):
+            return rows
         ours: Any = copy(compiler)
-        ours.connection = connections[queryset.db]
-        ours.as_sql = lambda *_, **__: (statement, tuple(values[place] for place in places))
+        ours.connection, ours.execute_sql = connection, lambda *_, **__: [rows]
         # What Django's own iterables look at.
         asked = SimpleNamespace(
             db=queryset.db,
@@ -53,6 +59,7 @@ class Prepared(Generic[Row]):
         queryset: Any = self._build(*self._placeholders())
         compiler = queryset.query.get_compiler(using=queryset.db)
         statement, places = _with_constants(*self._asked(*compiler.as_sql()), connections[queryset.db])
+        assert not compiler.has_extra_select, "rows are given out as they come"
         converters = compiler.get_converters([column for column, *_ in compiler.select[: compiler.col_count]])
         compiler.get_converters = lambda _columns: converters
         return queryset, compiler, statement, places

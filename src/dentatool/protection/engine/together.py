@@ -31,11 +31,11 @@ def write_together(records: Iterable[Model]) -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute(_statement(tuple(by_model)), [_rows(*each) for each in by_model.items()])
-    for record in (record for group in by_model.values() for record in group):
-        record._state.adding, record._state.db = False, connection.alias
-        for field in record._meta.local_concrete_fields:
-            if field.db_default is not NOT_PROVIDED:
-                record.__dict__.pop(field.attname, None)
+    for model, group in by_model.items():
+        for record in group:
+            record._state.adding, record._state.db = False, connection.alias
+            for name in _set_by_database(model):
+                record.__dict__.pop(name, None)
 
 
 @cache
@@ -55,6 +55,11 @@ def _insert(model: type[Model]) -> str:
 def _fields(model: type[Model]) -> tuple[Any, ...]:
     """Those whose value comes from here."""
     return tuple(field for field in model._meta.local_concrete_fields if field.db_default is NOT_PROVIDED)
+
+
+@cache
+def _set_by_database(model: type[Model]) -> tuple[str, ...]:
+    return tuple(f.attname for f in model._meta.local_concrete_fields if f.db_default is not NOT_PROVIDED)
 
 
 def _rows(model: type[Model], records: list[Model]) -> str:

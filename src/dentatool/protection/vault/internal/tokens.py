@@ -35,16 +35,24 @@ def new_token(place: Place, name: str) -> bytes:
 
 def stored_ranges(place: Place, name: str, key_versions: Iterable[int]) -> Iterator[tuple[bytes, bytes]]:
     """From-to (exclusive) of the stored bytes of every row that may hold this name, for each of these index keys."""
+    words = _spelling_proof(name)
     for version in key_versions:
         key = key_of_version(current().lab_id, "index", version)
         for homophone in range(HOMOPHONES):
-            start = bytes([SEARCH_FORMAT]) + token_of(key, place, name, homophone)
+            start = bytes([SEARCH_FORMAT]) + _token(key, place, words, homophone)
             yield start, (int.from_bytes(start, "big") + 1).to_bytes(len(start), "big")
 
 
 def token_of(key: Key, place: Place, name: str, homophone: int) -> bytes:
     """The token itself. Word order does not count: „Müller, Eva“ and „Eva Mueller“ share theirs."""
-    words = " ".join(sorted(search_key(name).split()))
+    return _token(key, place, _spelling_proof(name), homophone)
+
+
+def _spelling_proof(name: str) -> str:
+    return " ".join(sorted(search_key(name).split()))
+
+
+def _token(key: Key, place: Place, words: str, homophone: int) -> bytes:
     said = b"\0".join((place.table.encode(), place.column.encode(), bytes([homophone]), words.encode()))
     bits = int.from_bytes(keyed_hash(key.secret, said)[:2], "big") >> (16 - TOKEN_BITS)
     return bytes([key.version % 256]) + bits.to_bytes(2, "big")
