@@ -1,9 +1,13 @@
 """Headers that Django does not send by itself."""
 
 from collections.abc import Callable
+from functools import cache
 from http import HTTPStatus
 
-from django.http import HttpRequest, HttpResponse
+from csp.constants import HEADER
+from csp.middleware import CSPMiddleware
+from csp.utils import build_policy
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import patch_vary_headers
 
 from dentatool.kit.csp import REPORTS
@@ -35,6 +39,23 @@ class Headers:
         response.headers.setdefault("Cache-Control", "no-store")
         patch_vary_headers(response, ["Cookie", "HX-Request"])
         return response
+
+
+class Policy(CSPMiddleware):
+    """django-csp with one policy for all pages, so that it is put together once and not twice for each answer."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        nonce = getattr(request, "_csp_nonce", None)
+        response.headers.setdefault(HEADER, _policy(with_nonce=True).replace(_NONCE, nonce) if nonce else _policy())
+        return response
+
+
+_NONCE = "0" * 22
+
+
+@cache
+def _policy(*, with_nonce: bool = False) -> str:
+    return build_policy(nonce=_NONCE if with_nonce else None)
 
 
 def _not_this_way(request: HttpRequest, allowed: str) -> HttpResponse:

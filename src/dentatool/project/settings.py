@@ -90,7 +90,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "dentatool.kit.headers.Policy",
     "dentatool.kit.headers.Headers",
     "dentatool.kit.arrival.refuse_what_did_not_arrive",
     "django.middleware.common.CommonMiddleware",
