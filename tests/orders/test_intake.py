@@ -249,3 +249,17 @@ def test_a_practices_number_is_found_however_many_others_have_the_same(house):
         own = Practice.objects.create(customer_number="1901", name="Praxis am Tor")
         meant = Patient.objects.create(practice=own, pseudonym="7", name="Rosina Müller")
         assert search_patients("7", own.pk) == [meant]
+
+
+def test_the_dentists_offered_are_asked_for_anew_by_each_form(house, other_house):
+    from dentatool.orders.forms import IntakeForm
+
+    with house.at_work():
+        of_anna = [dentist.pk for dentist in IntakeForm().fields["dentist"].queryset]
+    with other_house.at_work():
+        of_bert = [dentist.pk for dentist in IntakeForm().fields["dentist"].queryset]
+        form = IntakeForm({"dentist": str(house.dentist_id)})
+        form.is_valid()
+
+    assert (of_anna, of_bert) == ([house.dentist_id], [other_house.dentist_id])
+    assert "nicht vorhanden" in str(form.errors["dentist"])

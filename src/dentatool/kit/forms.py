@@ -76,6 +76,11 @@ def _teach(kind: Any) -> None:
             kind._speaks = frozenset(kind.base_fields)
 
 
+# How Django copies the kinds of fields and widgets that _copied knows; what copies itself otherwise has more to copy.
+_FIELDS = {kind.__deepcopy__ for kind in (forms.Field, forms.ChoiceField, forms.ModelChoiceField)}
+_WIDGETS = {kind.__deepcopy__ for kind in (forms.Widget, forms.Select)}
+
+
 class _Declared(dict[str, forms.Field]):
     """A class's fields. Each form has copies of its own, as Django wants; the copy module alone took a third of a form's time."""
 
@@ -84,17 +89,16 @@ class _Declared(dict[str, forms.Field]):
 
 
 def _copied(field: Any, memo: dict[int, Any]) -> forms.Field:
-    """What Field.__deepcopy__ and Widget.__deepcopy__ make; by them where a field or widget has more to copy."""
+    """As Django copies it, but for choices: they are shared, so replace them and never append to them."""
     widget = field.widget
-    if type(field).__deepcopy__ is not forms.Field.__deepcopy__:
+    if type(field).__deepcopy__ not in _FIELDS or type(widget).__deepcopy__ not in _WIDGETS:
         return deepcopy(field, memo)
     made = _twin(field)
-    if type(widget).__deepcopy__ is forms.Widget.__deepcopy__:
-        made.widget = _twin(widget)
-        made.widget.attrs = widget.attrs.copy()
-    else:
-        made.widget = deepcopy(widget, memo)
-    made.error_messages, made.validators = field.error_messages.copy(), field.validators[:]
+    made.widget = _twin(widget)
+    made.widget.attrs, made.error_messages = widget.attrs.copy(), field.error_messages.copy()
+    made.validators = field.validators[:]
+    if isinstance(field, forms.ModelChoiceField):
+        made.queryset = field.queryset  # which makes a copy that asks anew
     return made
 
 
