@@ -38,7 +38,7 @@ class Prepared(Generic[Row]):
         queryset, compiler, statement, places = self._written
         connection = connections[queryset.db]
         with connection.cursor() as cursor:
-            cursor.execute(statement, [values[place] for place in places])
+            cursor.execute(statement, tuple(values[place] for place in places))
             rows: list[Any] = cursor.fetchall()
         if queryset._iterable_class is ValuesListIterable and not compiler.get_converters(()):
             return rows
