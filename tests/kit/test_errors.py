@@ -82,3 +82,19 @@ def test_an_address_opened_in_the_wrong_way_says_so_in_german(anna):
 
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
     assert "So lässt sich diese Adresse nicht öffnen" in answer.content.decode()
+
+
+def test_a_nonce_asked_for_after_the_answer_is_loud():
+    from csp.exceptions import CSPNonceError
+    from django.http import HttpResponse
+    from django.test import RequestFactory
+
+    from dentatool.kit.headers import Policy
+
+    request = RequestFactory().get("/")
+    answer = Policy(lambda _request: HttpResponse())(request)
+
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert "nonce" not in answer.headers["Content-Security-Policy"]
+    with pytest.raises(CSPNonceError):
+        str(request.csp_nonce)

@@ -5,7 +5,7 @@ from functools import cache
 from http import HTTPStatus
 
 from csp.constants import HEADER
-from csp.middleware import CSPMiddleware
+from csp.middleware import CheckableLazyObject, CSPMiddleware
 from csp.utils import build_policy
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import patch_vary_headers
@@ -47,6 +47,8 @@ class Policy(CSPMiddleware):
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         nonce = getattr(request, "_csp_nonce", None)
         response.headers.setdefault(HEADER, _policy(with_nonce=True).replace(_NONCE, nonce) if nonce else _policy())
+        if nonce is None:  # asked for from now on, it would stand in no header: that is loud, as in django-csp
+            request.csp_nonce = CheckableLazyObject(self._csp_nonce_post_response)  # type: ignore[attr-defined]
         return response
 
 

@@ -130,9 +130,8 @@ class _Bench:
         with plain.followed(self.link, self.measured):
             for name, _again in product(TARGETS_MS, range(_ROUSED)):
                 self._requests(name, 4)
-        self.link.execute(
-            "checkpoint"
-        )  # what was loaded is on the disk, and no longer being written beside the measurement
+        # What was loaded is on the disk then, and no longer being written beside the measurement.
+        self.link.execute("checkpoint")
         taken: dict[tuple[str, int], list[list[float]]] = {}
         calm_at = time.monotonic() + _CALM_S
         for _ in range(self.sizes.rounds):
